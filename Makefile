@@ -1,0 +1,63 @@
+# Two commands do everything: `make demo` and `make test`. The rest is for those who build it.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+INTEROP := .venv-interop
+
+.PHONY: demo test check bench campaign interop packages format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      one vaccination day, two sites, one centre (SERVE=1: keep serving the pages)"
+	@echo "make test      everything: packages, checks, tests, interop, the demo"
+	@echo "make check     ruff, mypy --strict, import contracts, module sizes"
+	@echo "make bench     figures as JSON lines (ONLY=wire_day for one)"
+	@echo "make campaign  the long form of the slow tests"
+
+# The stamps make a second run quick: they are renewed when a lock or pyproject.toml changes.
+$(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up (once) …"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(INTEROP)/interop.stamp: requirements/interop.txt
+	@test -x $(INTEROP)/bin/python || $(PYTHON) -m venv $(INTEROP)
+	@$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/interop.txt
+	@touch $@
+
+packages:
+	@sh .ci/packages
+
+demo: $(VENV)/runtime.stamp
+	@$(RUN) -m tests.demo $(if $(SERVE),--serve)
+
+check: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(RUN) -m tests.module_sizes
+
+interop: $(VENV)/dev.stamp $(INTEROP)/interop.stamp
+	$(RUN) -m tests.interop --judge $(INTEROP)/bin/python
+
+test: packages check interop
+	$(RUN) -m pytest
+
+campaign: packages $(VENV)/dev.stamp
+	HCVX_CAMPAIGN=full $(RUN) -m pytest
+
+bench: $(VENV)/dev.stamp
+	@$(RUN) -m bench $(if $(ONLY),--only $(ONLY))
+
+format: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+clean:
+	rm -rf $(VENV) $(INTEROP) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

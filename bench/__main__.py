@@ -1,0 +1,43 @@
+"""Runs the benchmarks and prints JSON lines: `{"metric", "value", "unit", "limit", "ratio", "peer", "target", "met"}`.
+
+A figure is only worth its ratio: `limit` and `peer` are measured in the same run wherever that is possible.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import click
+
+# Which module measures which metrics; a metric's sizes carry a suffix such as `.10k`.
+METRICS: dict[str, tuple[str, ...]] = {
+    "bench.wire": ("wire_day", "wire_pass", "wire_ten", "pass_time", "verify_batch"),
+    "bench.health_certificates": ("issue_hc1", "verify_hc1"),
+    "bench.end_of_day": ("end_of_day",),
+    "bench.record_dose": ("record_dose",),
+    "bench.ingest": ("ingest",),
+    "bench.tokens": ("token_ops",),
+}
+
+
+@click.command()
+@click.option("--only", help="One metric, e.g. wire_day.")
+def main(only: str | None) -> None:
+    """Prints one JSON line for each metric."""
+    known = {metric for metrics in METRICS.values() for metric in metrics}
+    if only is not None and only not in known:
+        raise click.UsageError(f"unknown metric {only!r}; known: {', '.join(sorted(known))}")
+    for module, metrics in METRICS.items():
+        if only is not None and only not in metrics:
+            continue
+        measure = cast("Callable[[], Iterable[dict[str, object]]]", importlib.import_module(module).measure)
+        for line in measure():
+            if only is None or str(line["metric"]).split(".", maxsplit=1)[0] == only:
+                click.echo(json.dumps(line, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
