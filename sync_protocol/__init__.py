@@ -1,0 +1,29 @@
+"""What travels between sites and centre: messages, their encoding, who signed them, how they are checked.
+
+Pure: bytes and arguments in, values or exceptions out. Nothing here reads a clock, draws entropy, opens a file or a
+socket, or logs, except `signers` (custody of keys) and `__main__` (the auditor's offline tool). `SPEC.md` is the
+normative text.
+
+`parse_…` goes from bytes to unverified values, `verify_…` raises or gives verified ones, `encode_…` gives bytes.
+
+In reading order:
+
+What everything stands on
+    `errors` (the codes) · `problems` (status and words of each code) · `limits` · `cbor` · `fields` · `days` ·
+    `contexts` (what a signature is for)
+Keys, signatures, envelopes, trees
+    `keys` · `certificate` · `merkle` · `signers.signer` · `cose` (Sign1) · `key_wrap` · `cose_encrypt` · `sealing`
+The dose and its batch
+    `names` · `identity` · `dose` · `manifest` · `batch` · `dose_proof`
+How doses are packed
+    `range_coder` · `vocabulary` · `column_costs` · `column_codecs` · `field_columns` · `dose_columns` · `columns`
+Up to the centre, into the ledger, and back
+    `bundle` · `ledger_entry` · `verdict` · `tree_head` · `receipt` · `ledger_export`
+Signed, versioned sets
+    `signed_set` · `catalogue` · `catalogue_toml` · `population` · `document_signer` · `trust_list` · `gateway_list` ·
+    `trust` · `enrolment_file` · `enrolment`
+Health certificates
+    `uvci` · `base45` · `health_content` · `health_certificate` · `issuance` · `hc1_text` · `hc1_verification`
+The calls, and the tool
+    `endpoints` · `api` · `artefact` · `__main__` (`hcvx-verify`)
+"""

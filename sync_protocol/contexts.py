@@ -1,0 +1,41 @@
+"""What a signature or an envelope is for: its content type and its context string, for every message there is.
+
+Both go into what is signed: the content type in the protected header, the context as external_aad. A signature
+made for one kind of message can therefore never be read as another's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The purpose of one kind of message.
+
+    Attributes:
+        content_type: protected header 3, `application/hcvx.<kind>+cbor`.
+        aad: external_aad, `hcvx/v1/<kind>`.
+    """
+
+    content_type: str
+    aad: bytes
+
+
+def _context(kind: str) -> Context:
+    return Context(content_type=f"application/hcvx.{kind}+cbor", aad=f"hcvx/v1/{kind}".encode("ascii"))
+
+
+BATCH: Final = _context("batch")
+BUNDLE: Final = _context("bundle")
+SEALED: Final = _context("sealed")
+ENROLMENT_FILE: Final = _context("enrolment-file")
+ENROLMENT_REQUEST: Final = _context("enrolment-request")
+ENROLMENT: Final = _context("enrolment")
+TREE_HEAD: Final = _context("tree-head")
+CATALOGUE: Final = _context("catalogue")
+TRUST_LIST: Final = _context("trust-list")
+POPULATION: Final = _context("population")
+RECEIPT: Final = _context("receipt")
+PROBLEM: Final = _context("problem")

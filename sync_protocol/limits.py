@@ -1,0 +1,60 @@
+"""Every bound on what comes from outside: one constant, its unit, its reason.
+
+SPEC section 7 lists the same numbers; `tests/protocol/test_limits.py` feeds each one too many.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A signing turn covers at most 1,000 people with 1 to 3 doses each (1908/BYT-CNTT).
+BATCH_PEOPLE: Final = 1_000
+BATCH_DOSES: Final = 3_000
+
+# 3,000 doses weigh about 45 KB packed; a batch of free text at every field's cap stays below this.
+SEALED_BYTES: Final = 4 * 1024 * 1024
+# What the columns may inflate to: 3,000 doses of at most 2 KB each.
+COLUMNS_BYTES: Final = 8 * 1024 * 1024
+DOSE_BYTES: Final = 2_048
+# Requests and answers that carry no doses.
+MESSAGE_BYTES: Final = 256 * 1024
+CERTIFICATE_BYTES: Final = 8 * 1024
+CERTIFICATE_CHAIN: Final = 4
+CBOR_DEPTH: Final = 12
+# Each item costs up to 128 bytes of memory while it is checked; a catalogue of 20,000 units has 100,000.
+CBOR_ITEMS: Final = 250_000
+
+# Text fields, in Unicode code points after NFC.
+NAME_CHARS: Final = 100
+SHORT_CHARS: Final = 40
+LONG_CHARS: Final = 300
+
+# Signed sets: a pack of 200,000 people weighs about 7 MB.
+POPULATION_PEOPLE: Final = 200_000
+SET_BYTES: Final = 16 * 1024 * 1024
+# A ledger of 2^40 bundles needs paths of 40 hashes.
+PATH_HASHES: Final = 64
+
+# HC1: the longest text a QR of version 40 holds (level L, alphanumeric), and a bound for its inflation
+# (one QR can inflate to 2.9 MB; real payloads stay under 1 KB).
+HC1_CHARS: Final = 4_296
+HC1_INFLATED_BYTES: Final = 64 * 1024
+
+# Health certificates live 12 months from issue; the end is the same day of the next year.
+PASSPORT_MONTHS: Final = 12
+# A batch's claimed time may run ahead of its arrival by this much (a laptop's clock is a claim).
+CLOCK_AHEAD_SECONDS: Final = 300
+# Each input within its cap costs at most this long to refuse.
+PICTURE_BYTES: Final = 8 * 1024 * 1024
+
+# A node code, "19001A"; a facility code has the same shape.
+NODE_CHARS: Final = 12
+# Sequences, epochs and version numbers: they fit a signed 32-bit column everywhere.
+COUNTER: Final = 2**31 - 1
+# Instants end two days before the year 10000, so that they are dates in every time zone.
+INSTANT: Final = 253_402_128_000
+# Entries of the ledger; the paths over them stay within PATH_HASHES.
+LEDGER_ENTRIES: Final = 2**40
+# A catalogue lists this many products and administrative units (3,321 communes, 63 + 34 provinces, old codes kept).
+CATALOGUE_PRODUCTS: Final = 200
+CATALOGUE_UNITS: Final = 20_000

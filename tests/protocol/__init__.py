@@ -1,0 +1,1 @@
+"""What travels: vectors from outside, properties, attacks, then examples."""
