@@ -1,0 +1,127 @@
+"""What a node can ask the centre, whoever answers: the HTTP client, the centre's own logic, a simulator.
+
+All calls take and give the bytes that are signed; the transport adds nothing that is trusted. An
+answer is therefore only bytes until its own module has verified it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sync_protocol import cbor, limits
+from sync_protocol.endpoints import PROBLEM_BYTES
+from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.fields import Fields
+
+_DIGEST_BYTES: Final = 32
+_RULE_CHARS: Final = limits.LONG_CHARS
+_WHAT: Final = "problem"
+
+
+class CentralApi(Protocol):
+    """The centre as a node sees it. Each call may raise `NetworkError` or `RemoteProblem`."""
+
+    def offer(self, sealed: bytes) -> bytes:
+        """Offer one sealed bundle; gives the receipt. The same bytes may be offered any number of times."""
+        ...
+
+    def enrol(self, request: bytes) -> bytes:
+        """Hand in a sealed enrolment request; gives the enrolment answer."""
+        ...
+
+    def tree_head(self) -> bytes:
+        """The newest signed tree head."""
+        ...
+
+    def trust_list(self) -> bytes:
+        """The newest signed trust list."""
+        ...
+
+    def catalogue(self) -> bytes:
+        """The newest signed catalogue."""
+        ...
+
+
+class NetworkError(Exception):
+    """The centre was not reached, or what answered was not the centre (a captive portal, a proxy).
+
+    Args:
+        text: what happened, in English, without addresses of people.
+        try_again: whether the same call may succeed later without anybody's doing.
+        retry_after_seconds: how long the centre asked to wait, or None.
+    """
+
+    def __init__(self, text: str, *, try_again: bool, retry_after_seconds: int | None = None) -> None:
+        super().__init__(text)
+        self.try_again = try_again
+        self.retry_after_seconds = retry_after_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The newest link of a node's chain that the centre holds: what a 409 answers.
+
+    Attributes:
+        epoch: the node's epoch.
+        sequence: of the newest link; 0 when the centre holds none of this epoch.
+        digest: 32 bytes, that link's digest.
+    """
+
+    epoch: int
+    sequence: int
+    digest: bytes
+
+
+class RemoteProblem(ProtocolError):  # noqa: N818, it is not an error of ours
+    """The centre refused what we sent and says why.
+
+    A problem is not signed: it may stop a transfer or tell where to go on, but nothing is deleted or
+    given up because of one. A refusal that counts is a receipt whose outcome is a code.
+
+    Args:
+        code: the stable code.
+        rule: the field and rule, as the centre words it.
+        head: where the node's chain goes on, if the centre says so.
+    """
+
+    def __init__(self, code: Code, rule: str, *, head: ChainHead | None = None) -> None:
+        super().__init__(code, rule)
+        self.head = head
+
+
+def encode_problem(code: Code, *, rule: str = "", head: ChainHead | None = None) -> bytes:
+    """Encode a problem's body: CBOR {1: code, 2: rule, 3: [epoch, sequence, digest]}, 3 only where it is known."""
+    body: dict[int, object] = {1: code.value, 2: rule[:_RULE_CHARS]}
+    if head is not None:
+        body[3] = [head.epoch, head.sequence, head.digest]
+    return cbor.encode(body)
+
+
+def parse_problem(body: bytes) -> RemoteProblem:
+    """Read a problem's body; the caller raises the result.
+
+    Raises:
+        ProtocolError: the body is no problem of ours (`TOO_LARGE`, `NOT_CBOR`, `FIELD_…`); what answered is
+            then probably not the centre.
+    """
+    fields = Fields(cbor.decode(body, max_bytes=PROBLEM_BYTES), what=_WHAT)
+    word = fields.text(1, max_chars=limits.SHORT_CHARS)
+    rule = fields.text(2, min_chars=0, max_chars=_RULE_CHARS)
+    head = fields.opt_list_(3, min_items=3, max_items=3)
+    fields.finish()
+    try:
+        code = Code(word)
+    except ValueError:
+        raise ProtocolError(Code.FIELD_INVALID, f"{_WHAT}.1: unknown code") from None
+    return RemoteProblem(code, rule, head=None if head is None else _parse_head(head))
+
+
+def _parse_head(values: object) -> ChainHead:
+    assert isinstance(values, list)
+    fields = Fields(dict(enumerate(values)), what=f"{_WHAT}.3")
+    return ChainHead(
+        epoch=fields.uint(0, max=limits.COUNTER),
+        sequence=fields.uint(1, max=limits.COUNTER),
+        digest=fields.bytes_(2, length=_DIGEST_BYTES),
+    )
