@@ -1,0 +1,11 @@
+"""The site's node: records doses with no network, signs them in passes, brings them to the centre.
+
+Floors from below; a floor imports only what is beneath it:
+
+1. `domain`: rules as pure functions (papers, identity states, dosing, day lists, passes, outbox).
+2. `config`, `store`, `clients`: the TOML file; the encrypted database; files and peers outside.
+3. `workflow`: one module per thing the node does: read, decide, write, one transaction.
+4. `bootstrap`: config to node; the only module that reads the clock or draws entropy.
+5. `web`, `jobs`: pages on loopback; what runs on a schedule.
+6. `cli`: the `hcvx-edge` program.
+"""

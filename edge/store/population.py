@@ -1,0 +1,103 @@
+"""The population pack inside the encrypted store: keyed tags in small sorted pieces, and its key.
+
+A pack of 200,000 people has 1.2 million tags. They are kept as one row per kind and first byte (1,536 rows), so that
+replacing the pack is quick and a look-up reads some 5 KB and bisects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.store.database import Tables
+from sync_protocol.population import TAG_BYTES, PackAnswer, PersonKey, PopulationPack, TagKind, check, person_tags
+
+
+@dataclass(frozen=True, slots=True)
+class PackState:
+    """The pack that holds. Instants are epoch seconds UTC."""
+
+    version: int
+    people: int
+    issued_at: int
+    expires_at: int
+    imported_at: int
+
+    @property
+    def reference(self) -> str:
+        """How identity evidence names this pack."""
+        return f"pack-{self.version}"
+
+
+def state(tables: Tables) -> PackState | None:
+    """The pack that holds, if there is one."""
+    row = tables.execute("SELECT version, people, issued_at, expires_at, imported_at FROM population_pack").fetchone()
+    return None if row is None else PackState(*row)
+
+
+def replace(tables: Tables, pack: PopulationPack, *, at: int) -> None:
+    """Put a verified pack in place of the one before, inside the caller's transaction: whole or not at all."""
+    tables.execute("DELETE FROM population_tags")
+    tables.execute("DELETE FROM population_pack")
+    tables.execute(
+        "INSERT INTO population_pack VALUES (1, ?, ?, ?, ?, ?, ?)",
+        (pack.version, pack.pack_key, pack.people, pack.issued_at, pack.expires_at, at),
+    )
+    tables.conn.executemany(
+        "INSERT INTO population_tags VALUES (?, ?, ?)",
+        (
+            (int(kind), first_byte, piece)
+            for kind in TagKind
+            for first_byte, piece in enumerate(_pieces(pack.tags[kind]))
+            if piece
+        ),
+    )
+
+
+class StoredPack:
+    """Asks the pack in the store. Use it inside one `read()` or `write_transaction()`.
+
+    Raises LookupError when made without a pack; the caller has asked `state` first.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        row = tables.execute("SELECT pack_key FROM population_pack").fetchone()
+        if row is None:
+            raise LookupError("no population pack in the store")
+        self._tables = tables
+        self._pack_key = bytes(row[0])
+
+    def check(self, person: PersonKey) -> PackAnswer:
+        """Compare a person's four fields with the pack."""
+        return check(self._holds, person_tags(self._pack_key, person))
+
+    def _holds(self, kind: TagKind, tag: bytes) -> bool:
+        row = self._tables.execute(
+            "SELECT tags FROM population_tags WHERE kind = ? AND first_byte = ?", (int(kind), tag[0])
+        ).fetchone()
+        return row is not None and _bisect(bytes(row[0]), tag)
+
+
+def _pieces(block: bytes) -> list[bytes]:
+    """The sorted tags of one kind, cut where the first byte changes: 256 pieces, some of them empty."""
+    pieces: list[bytes] = []
+    position = 0
+    for first_byte in range(256):
+        start = position
+        while position < len(block) and block[position] == first_byte:
+            position += TAG_BYTES
+        pieces.append(block[start:position])
+    return pieces
+
+
+def _bisect(block: bytes, tag: bytes) -> bool:
+    low, high = 0, len(block) // TAG_BYTES
+    while low < high:
+        middle = (low + high) // 2
+        found = block[middle * TAG_BYTES : (middle + 1) * TAG_BYTES]
+        if found == tag:
+            return True
+        if found < tag:
+            low = middle + 1
+        else:
+            high = middle
+    return False

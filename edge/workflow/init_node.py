@@ -1,0 +1,73 @@
+"""Makes a node's directory: settings, key file, encrypted database. The only thing that ever creates the database.
+
+The database is built under another name and renamed at the end, so a run that was cut off left no node, and the next
+`init` with the same passphrase goes on from the key file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from edge.config import CONFIG_NAME, DATABASE_NAME, KEY_FILE_NAME, TEMPLATE
+from edge.store import audit
+from edge.store.database import Database
+from edge.store.errors import StoreCode, StoreError
+from edge.store.key_file import Stretching, create_key_file, open_key_file, sync_directory
+from edge.store.schema import migrate
+from sync_protocol.sealing import Entropy
+
+
+def init_node(
+    directory: Path, passphrase: str, *, entropy: Entropy, at: int, by: str, stretching: Stretching | None = None
+) -> None:
+    """Create a node.
+
+    1. The directory, readable by its owner only, and `node.toml` with the defaults.
+    2. The key file.
+    3. The database under a working name: all tables, the first entry of the audit trail.
+    4. Its rename: from here on the node exists.
+
+    Args:
+        directory: made if it is not there.
+        passphrase: at least 10 characters.
+        entropy: draws the data key.
+        at: epoch seconds UTC.
+        by: who does it, for the audit trail.
+        stretching: the cost of one passphrase try; None for the usual one.
+
+    Raises:
+        StoreError: EXISTS where there is a node already; PASSPHRASE_WEAK; PASSPHRASE where a key file of an `init` that
+            was cut off has another one.
+    """
+    database_path = directory / DATABASE_NAME
+    if database_path.exists():
+        raise StoreError(StoreCode.EXISTS, "there is a node in this directory already")
+    # (1)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError), (directory / CONFIG_NAME).open("x", encoding="utf-8") as file:
+        file.write(TEMPLATE)
+    # (2)
+    key_path = directory / KEY_FILE_NAME
+    if key_path.exists():
+        key = open_key_file(key_path, passphrase)
+    else:
+        key = create_key_file(key_path, passphrase, entropy=entropy, stretching=stretching)
+    # (3)
+    draft = database_path.with_name(f"{DATABASE_NAME}.new")
+    for leftover in (draft, Path(f"{draft}-wal"), Path(f"{draft}-shm")):
+        leftover.unlink(missing_ok=True)
+    database = Database.create(draft, key)
+    try:
+        migrate(database, at=at)
+        with database.write_transaction() as tables:
+            audit.append(tables, audit.Action.INITIALISED, "node", actor=by, at=at)
+    finally:
+        # The last connection of a WAL database writes everything into the file itself and removes the WAL.
+        database.close()
+    if os.name == "posix":
+        draft.chmod(0o600)
+    # (4)
+    draft.rename(database_path)
+    sync_directory(directory)

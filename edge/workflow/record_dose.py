@@ -1,0 +1,154 @@
+"""Records one dose: person, dose and audit entry in one transaction; returns after the commit, when it is on disk.
+
+The client makes the submission key, one per form. A double click, a reload or a lost answer brings the same key again
+and gets the first dose back: nothing is doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from edge.domain.dosing import DoseFacts, GivenDose, judge
+from edge.domain.identity import state_of_paper
+from edge.domain.identity_papers import PROVINCES, check_number
+from edge.domain.recordable import check_recordable, is_submission_key, tidy
+from edge.domain.refusals import AnyCode, EdgeCode, Finding, RefusedError, refuse
+from edge.domain.row_verdict import is_same_person
+from edge.store import audit, doses, people
+from edge.store.database import Database, Tables
+from edge.store.doses import StoredDose
+from edge.store.people import Person, PersonId
+from edge.workflow.check_identity import ask_pack, keep_answer
+from sync_protocol.catalogue import Catalogue
+from sync_protocol.errors import Code
+from sync_protocol.identity import Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a client submits.
+
+    Attributes:
+        key: made by the client, 8 to 80 of letters, digits, `_ : . -`; the same for each try of the same dose.
+        person: somebody in the store, or the fields of somebody who may be new.
+        facts: the dose.
+        confirmed: codes of the warnings that a person has read and confirmed.
+    """
+
+    key: str
+    person: PersonId | Recipient
+    facts: DoseFacts
+    confirmed: frozenset[AnyCode] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A dose on disk. `is_repeat` says that this submission had been recorded before."""
+
+    sequence: int
+    person_id: PersonId
+    is_repeat: bool
+
+
+def record_dose(database: Database, submission: Submission, *, catalogue: Catalogue, at: int, by: str) -> Recorded:
+    """Record a dose. When this returns, the dose survives a power cut.
+
+    1. The same key again gives the first dose back.
+    2. The person is found, or is new.
+    3. Person and dose are judged; blocking findings and warnings that nobody confirmed refuse the dose.
+    4. Person, dose, audit and, where a pack is there, the identity check are written, and committed.
+
+    Args:
+        database: the node's store.
+        submission: what the client submits.
+        catalogue: the one that holds.
+        at: epoch seconds UTC.
+        by: who records.
+
+    Raises:
+        RefusedError: with all findings; nothing was written.
+        StoreError: nothing was written, except where the commit itself failed: submit the same key again.
+    """
+    if not is_submission_key(submission.key):
+        raise refuse(Code.FIELD_INVALID, "submission")
+    facts = tidy(submission.facts)
+    with database.write_transaction() as tables:
+        # (1)
+        earlier = doses.submitted(tables, submission.key)
+        if earlier is not None:
+            return _repeat(tables, earlier, submission, facts=facts)
+        # (2)
+        person, recipient, findings = _find_person(tables, submission.person)
+        history = [] if person is None else history_of(tables, person.person_id)
+        # (3)
+        findings += check_recordable(recipient, facts, by=by, at=at)
+        provinces = PROVINCES | frozenset(catalogue.provinces)
+        findings += check_number(
+            recipient.paper, recipient.number, sex=recipient.sex, birth_date=recipient.birth_date, provinces=provinces
+        )
+        findings += judge(facts, history, birth_date=recipient.birth_date, catalogue=catalogue, now=at)
+        require_confirmed(findings, submission.confirmed)
+        # (4)
+        acts: list[audit.Act] = []
+        person_id = _add_person(tables, recipient, acts, at=at, by=by) if person is None else person.person_id
+        sequence = doses.add(tables, person_id, facts, at=at, by=by, submission=submission.key)
+        acts.append((audit.Action.DOSE_RECORDED, f"dose:{sequence}", f"person:{person_id}"))
+        audit.append_many(tables, acts, actor=by, at=at)
+    # From here on the dose is on disk.
+    return Recorded(sequence, person_id, is_repeat=False)
+
+
+def history_of(tables: Tables, person_id: PersonId, *, without: int | None = None) -> list[GivenDose]:
+    """A person's doses as the rules see them, newest versions only, without the one that is being corrected."""
+    return [
+        GivenDose(dose.facts.product, dose.facts.dose_number, dose.given_day)
+        for dose in doses.of_person(tables, person_id)
+        if dose.sequence != without
+    ]
+
+
+def require_confirmed(findings: Collection[Finding], confirmed: Collection[AnyCode]) -> None:
+    """Raise RefusedError with all findings if one of them blocks, or is a warning that nobody has confirmed."""
+    if any(finding.blocking or finding.code not in confirmed for finding in findings):
+        raise RefusedError(tuple(findings))
+
+
+def _add_person(tables: Tables, recipient: Recipient, acts: list[audit.Act], *, at: int, by: str) -> PersonId:
+    asked = ask_pack(tables, recipient, at=at)
+    state = state_of_paper(recipient) if asked is None else asked.answer.state
+    person_id = people.add(tables, recipient, state=state, at=at, by=by)
+    acts.append((audit.Action.PERSON_ADDED, f"person:{person_id}", ""))
+    if asked is not None:
+        person = Person(person_id, 1, recipient, identity_state=state, changed_at=at)
+        acts.append(keep_answer(tables, person, asked, at=at, by=by))
+    return person_id
+
+
+def _repeat(tables: Tables, earlier: StoredDose, submission: Submission, *, facts: DoseFacts) -> Recorded:
+    known = people.get(tables, earlier.person_id)
+    assert known is not None
+    is_same = (
+        submission.person == earlier.person_id
+        if isinstance(submission.person, int)
+        else is_same_person(tidy(submission.person), known.recipient)
+    )
+    if not is_same or facts != earlier.facts:
+        raise refuse(EdgeCode.SUBMISSION_OTHER, "submission")
+    return Recorded(earlier.sequence, earlier.person_id, is_repeat=True)
+
+
+def _find_person(tables: Tables, wanted: PersonId | Recipient) -> tuple[Person | None, Recipient, list[Finding]]:
+    if isinstance(wanted, int):
+        person = people.get(tables, wanted)
+        if person is None:
+            raise refuse(EdgeCode.PERSON_UNKNOWN, "person")
+        return person, person.recipient, []
+    recipient = tidy(wanted)
+    same_number = people.with_number(tables, recipient.number)
+    for person in same_number:
+        if person.recipient.paper is recipient.paper and is_same_person(person.recipient, recipient):
+            return person, person.recipient, []
+    near = same_number or people.described(tables, recipient.name, recipient.birth_date)
+    findings = [Finding(EdgeCode.PERSON_NEAR, False, "person", str(len(near)))] if near else []
+    return None, recipient, findings
