@@ -127,7 +127,7 @@ def salts(secret: bytes, count: int) -> list[bytes]:
     """
     if len(secret) != SECRET_BYTES:
         raise ProtocolError(Code.FIELD_INVALID, f"batch: the secret has {SECRET_BYTES} bytes")
-    # FIPS 202: an extendable output gives all salts in one call, thirty times as fast as an HMAC for each.
+    # FIPS 202: one call gives all salts, thirty times as fast as an HMAC for each.
     stream = hashlib.shake_256(_SALT_CONTEXT + secret).digest(SALT_BYTES * count)
     return [stream[start : start + SALT_BYTES] for start in range(0, len(stream), SALT_BYTES)]
 
@@ -189,8 +189,7 @@ def sign_batch(prepared: PreparedBatch, signer: Signer, *, carry_certificate: bo
     Args:
         prepared: from :func:`prepare_batch`.
         signer: the organisation's key; it must have a certificate.
-        carry_certificate: whether the certificate travels along. The centre knows it by its thumbprint once it is
-            registered, so a small batch may leave it out.
+        carry_certificate: whether the certificate travels along; a centre that holds it knows it by its thumbprint.
 
     Raises:
         ValueError: the signer has no certificate.

@@ -20,7 +20,7 @@ from tests.demo.processes import (
     free_port,
     wait_for_port,
 )
-from tests.demo.story import Day, Narrator, StoryClock
+from tests.demo.story import Day, Narrator, StoryClock, number
 from tests.demo.summary import SiteSummary, Summary
 from tests.demo.world import Site, World, build
 
@@ -106,8 +106,8 @@ class Play:
         lists = self.world.lists.values()
         tell.line(
             self.day.at(5, 30),
-            f"{self.world.registered:,} người trong CSDL dân cư giả lập; {sum(one.doses for one in lists):,} mũi tiêm "
-            f"trên danh sách XLSX, khoảng 30 % có lỗi định danh như ngoài đời",
+            f"{number(self.world.registered)} người trong CSDL dân cư giả lập; "
+            f"{number(sum(one.doses for one in lists))} mũi tiêm trên danh sách XLSX, khoảng 30 % có lỗi định danh như ngoài đời",
             read="tests/demo/people.py",
         )
 
@@ -130,7 +130,7 @@ class Play:
         )
         tell.line(
             at,
-            f"Trung tâm lập khóa, danh sách tin cậy, sổ cái; nhập {registry['written']:,} người",
+            f"Trung tâm lập khóa, danh sách tin cậy, sổ cái; nhập {number(registry['written'])} người",
             read="central/workflow/init_centre.py",
         )
         serials = [said["serial"] for said in made if "serial" in said]
@@ -184,8 +184,8 @@ class Play:
             actor.program.run(at, ["import-pack", packs[actor.site.node]])
             tell.line(
                 at,
-                f"{actor.site.name} ghi danh nút {actor.site.node}; gói dân cư {pack['people']:,} người, "
-                f"{pack['bytes']:,} byte, niêm phong riêng cho nút",
+                f"{actor.site.name} ghi danh nút {actor.site.node}; gói dân cư {number(pack['people'])} người, "
+                f"{number(pack['bytes'])} byte, niêm phong riêng cho nút",
                 read="sync_protocol/population.py",
             )
         # From here on site B has no network: its setting points at a port on which nobody listens.
@@ -213,7 +213,8 @@ class Play:
             expected += rows["new"] + rows["proposed"]
             tell.line(
                 at,
-                f"{name}: chạy thử {path.name}: {rows['new']:,} mới, {rows['proposed']} mất số 0 đầu (đề nghị sửa), "
+                f"{name}: chạy thử {path.name}: {number(rows['new'])} mới, "
+                f"{rows['proposed']} mất số 0 đầu (đề nghị sửa), "
                 f"{rows['conflict']} mâu thuẫn, {rows['broken']} hỏng",
                 read="edge/workflow/import_day_list.py",
             )
@@ -229,15 +230,17 @@ class Play:
         matched = checked["answers"].get("matched", 0)
         tell.line(
             at + 300,
-            f"{name}: đối chiếu {checked['checked']:,} người không cần mạng, khớp {matched:,}",
+            f"{name}: đối chiếu {number(checked['checked'])} người không cần mạng, khớp {number(matched)}",
             read="edge/workflow/check_identity.py",
         )
         actor.note_signing(signed)
         for one in signed["sealed"]:
+            each = number(one["sealed_bytes"] / one["doses"], 1)
             tell.line(
                 at + 600,
-                f"{name}: [bold]1 lần dùng token[/bold] ký {one['doses']:,} mũi của {one['people']:,} người, "
-                f"gói {one['sealed_bytes']:,} byte ({one['sealed_bytes'] / one['doses']:.1f} byte một mũi)",
+                f"{name}: [bold]1 lần dùng token[/bold] ký {number(one['doses'])} mũi, "
+                f"{number(one['people'])} người, "
+                f"gói {number(one['sealed_bytes'])} byte ({each} byte một mũi)",
                 read="edge/workflow/sign_pass.py",
             )
 
@@ -245,10 +248,10 @@ class Play:
         at, tell, actor = self.day.at(12, 5), self.narrator, self.actors[0]
         with LossyLine(self.port) as line:
             over = {"HCVX_EDGE_CENTRE_URL": f"http://127.0.0.1:{line.port}"}
-            actor.program.run(at, ["sync", "--once"], settings=over, expect=(NOT_FINISHED,))
+            actor.program.run(at, ["sync", "--once"], settings=over, expect=(NOT_FINISHED, 0))
             tell.line(
                 at,
-                f"{actor.site.name} gửi gói sáng; câu trả lời {line.lost_bytes:,} byte mất trên đường",
+                f"{actor.site.name} gửi gói sáng; câu trả lời {number(line.lost_bytes)} byte mất trên đường",
                 read="edge/workflow/exchange.py",
             )
         self._send(actor, at + 120)
@@ -278,7 +281,7 @@ class Play:
         sent = self._send(b, self.day.at(19, 40))
         tell.line(
             self.day.at(19, 40),
-            f"{b.site.name}: xe về đến huyện, gửi {sent['admitted']} gói, {sent['bytes_sent']:,} byte",
+            f"{b.site.name}: xe về đến huyện, gửi {sent['admitted']} gói, {number(sent['bytes_sent'])} byte",
             read="edge/clients/http_central.py",
         )
 
@@ -297,7 +300,7 @@ class Play:
             at,
             ["end-of-day"],
             ["end-of-day"],
-            ["passports", "--out", files[PASSPORTS]],
+            ["passports", "--to", files[PASSPORTS]],
             ["export-trust", "--form", "gateway", "--out", files[TRUST_LIST]],
             ["export-trust", "--form", "signed", "--out", files[SIGNED_TRUST_LIST]],
             ["export-ledger", "--out", files[LEDGER]],
@@ -308,7 +311,7 @@ class Play:
             raise StepFailedError("the second end-of-day run signed again")
         tell.line(
             at,
-            f"Ký tập trung: {issued:,} chứng nhận trong {first['passports']:,} hộ chiếu; chạy lần nữa: 0",
+            f"Ký tập trung: {number(issued)} chứng nhận trong {number(first['passports'])} hộ chiếu; chạy lần nữa: 0",
             read="central/workflow/run_day.py",
         )
         with tell.progress(issued, "        hcvx-verify, không mạng, không cơ sở dữ liệu") as bar:
@@ -319,7 +322,7 @@ class Play:
         self.verify("--trust", str(files[SIGNED_TRUST_LIST]), str(files[LEDGER]))
         tell.line(
             at + 60,
-            f"hcvx-verify nhận cả {accepted:,} chứng nhận và toàn bộ sổ cái",
+            f"hcvx-verify nhận cả {number(accepted)} chứng nhận và toàn bộ sổ cái",
             read="sync_protocol/artefact.py",
         )
         for actor in self.actors:
@@ -346,7 +349,7 @@ class Play:
     def sum_up(self) -> Summary:
         """Asks the programs where every dose is."""
         at = self.day.at(22, 30)
-        (figures,) = self.centre.run(at, ["day-figures"])
+        (figures,) = self.centre.run(at, ["status"])
         sites, sealed = {}, 0
         for actor in self.actors:
             (said,) = actor.program.run(at, ["status"])

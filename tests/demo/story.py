@@ -15,6 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 LOCAL = dt.timezone(dt.timedelta(hours=7), "Asia/Ho_Chi_Minh")
 
 
+def number(value: float, places: int = 0) -> str:
+    """A number as it is written in Vietnam: 1.385 and 15,4."""
+    return f"{value:,.{places}f}".translate(str.maketrans(",.", ".,"))
+
+
 @dataclass(frozen=True, slots=True)
 class StoryClock:
     """The story's time: a file holds story time minus real time, so all processes of the demo agree on it.

@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.demo.story import number
+
 _STAGES = ("recorded", "matched", "signed", "received", "admitted", "certified")
 _TITLES = {
     "recorded": "đã ghi",
@@ -81,19 +83,20 @@ class Summary:
         whole = self.as_json()
         table.add_column("", footer="Tất cả")
         for stage in _STAGES:
-            table.add_column(_TITLES[stage], justify="right", footer=f"{whole[stage]:,}")
-        table.add_column("đang chờ", justify="right", footer=f"{sum(whole['waiting'].values()):,}")
+            table.add_column(_TITLES[stage], justify="right", footer=number(whole[stage]))
+        table.add_column("đang chờ", justify="right", footer=number(sum(whole["waiting"].values())))
         for site in self.sites.values():
             table.add_row(
-                site.name, *(f"{getattr(site, stage):,}" for stage in _STAGES), f"{sum(site.waiting.values()):,}"
+                site.name, *(number(getattr(site, stage)) for stage in _STAGES), number(sum(site.waiting.values()))
             )
         console.print(table)
         reasons = Table(title="Các mũi còn chờ: ở đâu và vì sao", title_justify="left", show_footer=True)
-        reasons.add_column("nguyên nhân", footer=f"{whole['recorded']:,} = {whole['certified']:,} + …")
+        sums = " + ".join(number(part) for part in (whole["certified"], sum(whole["waiting"].values())))
+        reasons.add_column("nguyên nhân", footer=f"{number(whole['recorded'])} = {sums}")
         reasons.add_column("mã")
         for site in self.sites.values():
-            reasons.add_column(site.name, justify="right", footer=f"{sum(site.waiting.values()):,}")
+            reasons.add_column(site.name, justify="right", footer=number(sum(site.waiting.values())))
         for reason in whole["waiting"]:
-            counts = (f"{site.waiting.get(reason, 0):,}" for site in self.sites.values())
+            counts = (number(site.waiting.get(reason, 0)) for site in self.sites.values())
             reasons.add_row(words.get(reason, ""), reason, *counts)
         console.print(reasons)

@@ -1,0 +1,1 @@
+"""Everything together: whole days with real processes."""
