@@ -4,8 +4,8 @@ The generator's records go the whole way: doses, batch statement under the organ
 the node's key, envelope, HTTP request head. A signing turn covers at most 1,000 people, so the day of 3,000 one-dose
 people is three batches in three bundles; so the fixed parts count three times.
 
-`wire_ten` misses its target: the envelope, two signatures and the digests of one bundle weigh about 770 bytes however ten
-doses are packed; `wire_ten.columns` shows the packing alone.
+`wire_ten` misses its target: the envelope, two signatures and the digests of one bundle weigh about 770 bytes
+however ten doses are packed; `wire_ten.columns` shows the packing alone.
 
 `limit` is the entropy of the generator's own choices in bytes a dose, which no encoding of its records goes below.
 `peer` is the same records as JSON lines through gzip, without signature, envelope or head. Both are measured in the

@@ -25,7 +25,9 @@ def written(text: str) -> str:
 
 
 def _limits() -> str:
-    rows = [f"| `{name}` | {value:,} |" for name, value in vars(limits).items() if name.isupper() and isinstance(value, int)]
+    rows = [
+        f"| `{name}` | {value:,} |" for name, value in vars(limits).items() if name.isupper() and isinstance(value, int)
+    ]
     return "\n".join(["| limit | value |", "|---|---|", *rows, ""])
 
 

@@ -16,7 +16,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sync_protocol import keys, merkle
 from sync_protocol.batch import prepare_batch, sign_batch
-from sync_protocol.bundle import BatchBody, Bundle, BundleKind, encode_batch_body, parse_bundle, sign_bundle, verify_bundle
+from sync_protocol.bundle import (
+    BatchBody,
+    Bundle,
+    BundleKind,
+    encode_batch_body,
+    parse_bundle,
+    sign_bundle,
+    verify_bundle,
+)
 from sync_protocol.certificate import Certificate
 from sync_protocol.columns import pack_doses
 from sync_protocol.dose import Dose, EvidenceSource, IdentityEvidence, IdentityState, PaperKind, Recipient, Sex

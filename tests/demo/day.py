@@ -107,7 +107,8 @@ class Play:
         tell.line(
             self.day.at(5, 30),
             f"{number(self.world.registered)} người trong CSDL dân cư giả lập; "
-            f"{number(sum(one.doses for one in lists))} mũi tiêm trên danh sách XLSX, khoảng 30 % có lỗi định danh như ngoài đời",
+            f"{number(sum(one.doses for one in lists))} mũi tiêm trên danh sách XLSX, "
+            "khoảng 30 % có lỗi định danh như ngoài đời",
             read="tests/demo/people.py",
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 
 from edge.clients.day_list_files import DayListFile, day_list_from_bytes
 from edge.domain.dosing import DoseFacts
