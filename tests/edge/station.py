@@ -78,17 +78,17 @@ class Station:
                 person = people.get(tables, person_id)
                 assert person is not None
                 results.append(CheckResult(person, state, EvidenceSource.PACK, "pack-1"))
-                for number in range(1, per_person + 1):
-                    sequences.append(
-                        doses.add(
-                            tables,
-                            person_id,
-                            _facts(number, given_at, late_reason),
-                            at=given_at + 60,
-                            by="Y tá",
-                            submission=f"{self.people}-{number}",
-                        )
+                sequences += [
+                    doses.add(
+                        tables,
+                        person_id,
+                        _facts(number, given_at, late_reason),
+                        at=given_at + 60,
+                        by="Y tá",
+                        submission=f"{self.people}-{number}",
                     )
+                    for number in range(1, per_person + 1)
+                ]
             identity_checks.add_many(tables, results, at=given_at, by="Y tá")
         return sequences
 

@@ -1,0 +1,78 @@
+"""`hcvx-edge`: one verb for each thing that a site's node does.
+
+Data goes to standard output, and only with `--json`; words and progress go to standard error, in Vietnamese. Exit
+codes: 0 done, 1 refused or failed (with the code), 2 wrong usage or settings, 3 nothing wrong but not finished.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from edge import bootstrap
+from edge.cli_exchange import check, run, status, sync
+from edge.cli_records import check_identity, import_list, import_pack, record
+from edge.cli_signing import sign
+from edge.cli_state import DIRECTORY_VARIABLE, NodeGroup, State, by_option, json_option, pass_state
+from edge.jobs import open_central
+from edge.workflow.enrol import begin_enrolment, finish_enrolment
+from sync_protocol.enrolment_file import ENROLMENT_FILE_BYTES, parse_enrolment_file
+from sync_protocol.errors import Code, ProtocolError
+
+
+@click.group(cls=NodeGroup)
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    envvar=DIRECTORY_VARIABLE,
+    help="Where the node lives (its node.toml).",
+)
+@click.pass_context
+def main(context: click.Context, directory: Path) -> None:
+    """The node of a vaccination site: records, checks, signs and sends, with or without a network."""
+    # A caller may hand in a clock as the context's object; by default the node uses the computer's.
+    clock: bootstrap.Clock | None = context.obj
+    context.obj = State(directory.absolute(), os.environ, clock=clock)
+
+
+@main.command()
+@by_option
+@json_option
+@pass_state
+def init(state: State, *, by: str) -> None:
+    """Create a node in the directory: settings, key file, encrypted store."""
+    bootstrap.init_node(state.directory, state.passphrase(confirm=True), by=by, clock=state.clock)
+    state.say("✓ Đã tạo nút. Tiếp theo: hcvx-edge enrol TỆP-GHI-DANH")
+    state.emit({"ok": True})
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--fingerprint", default="", help="The 8 groups of 4 digits that the operator reads aloud.")
+@by_option
+@json_option
+@pass_state
+def enrol(state: State, file: Path, *, fingerprint: str, by: str) -> None:
+    """Enrol the node with the centre's one-time file; the same file again goes on where it stopped."""
+    node = state.node()
+    with file.open("rb") as opened:
+        data = opened.read(ENROLMENT_FILE_BYTES + 1)
+    if len(data) > ENROLMENT_FILE_BYTES:
+        raise ProtocolError(Code.TOO_LARGE, "enrolment file: larger than any")
+    parse_enrolment_file(data)
+    spoken = fingerprint or str(click.prompt("Dấu vân tay khóa do trung tâm đọc (8 nhóm 4 chữ số)", err=True))
+    now = node.clock.now()
+    begin_enrolment(node.database, data, spoken=spoken, entropy=node.entropy, at=now, by=by)
+    central = open_central(node)
+    identity = finish_enrolment(node.database, central, at=now, by=by)
+    central.close()
+    state.say(f"✓ {identity.facility_name}: nút {identity.node} đã ghi danh.")
+    state.emit({"ok": True, "node": identity.node, "facility": identity.facility, "epoch": identity.epoch})
+
+
+main.add_command(import_list)
+for verb in (record, check_identity, import_pack, sign, sync, status, check, run):
+    main.add_command(verb)

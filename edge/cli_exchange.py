@@ -1,0 +1,144 @@
+"""Verbs about where things stand and about the way to the centre: status, check, sync, run."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import click
+
+from edge.app import make_server
+from edge.bootstrap import Node
+from edge.cli_state import NOT_FINISHED, REFUSED, State, json_option, pass_state
+from edge.jobs import exchange_if_due, exchange_once, open_central, start_exchange
+from edge.store import bundles
+from edge.web.sentences import link_sentence, reason_words
+from edge.workflow.check_store import check_store
+from edge.workflow.day_status import as_json, day_status
+from edge.workflow.exchange import ExchangeResult
+from sync_protocol.api import CentralApi
+from sync_protocol.errors import Code
+
+_LOOK_SECONDS: Final = 1.0
+
+
+@click.command()
+@click.option("--day", default="", metavar="DAY", help="A local day (2022-04-12) or today; all days by default.")
+@json_option
+@pass_state
+def status(state: State, *, day: str) -> None:
+    """Tell where every recorded dose stands."""
+    node = state.node()
+    found = day_status(node.database, node.shelf.catalogue().policy, now=node.clock.now(), day=day)
+    figures = found.figures
+    state.say(f"{found.facility_name} (nút {found.node}){', ngày ' + found.day if found.day else ''}")
+    state.say(
+        f"  đã ghi {figures.recorded} · đã xác thực {figures.matched} · đã ký {figures.signed} · "
+        f"trung tâm đã nhận {figures.received} · đã vào sổ cái {figures.admitted}"
+    )
+    for reason, number in sorted(figures.waiting.items(), key=lambda item: -item[1]):
+        said = reason_words(reason)
+        state.say(f"  chờ {number}: {said.vi}. {said.cure} [{reason}]")
+    said_of_link = link_sentence(found.link, found.now)
+    state.say(f"  {said_of_link.word}: {said_of_link.text} Chưa gửi: {found.unsent} gói.")
+    state.emit({"ok": True, **as_json(found)})
+
+
+@click.command()
+@json_option
+@pass_state
+def check(state: State) -> None:
+    """Verify everything the node keeps, from its bytes. Exit 1 if anything is not as it must be."""
+    node = state.node()
+    with state.console.status("Đang kiểm tra từng lượt ký, gói và biên nhận…"):
+        report = check_store(node.database)
+    state.say(
+        f"Đã kiểm tra {report.audit_entries} dòng nhật ký, {report.passes} lượt ký ({report.doses} mũi), "
+        f"{report.bundles} gói, {report.receipts} biên nhận."
+    )
+    for finding in report.findings:
+        state.say(f"✕ {finding.subject}: {finding.what}")
+    state.say("✓ Không có gì sai." if not report.findings else f"✕ {len(report.findings)} điều sai.")
+    state.emit(
+        {
+            "ok": not report.findings,
+            "audit_entries": report.audit_entries,
+            "passes": report.passes,
+            "doses": report.doses,
+            "bundles": report.bundles,
+            "receipts": report.receipts,
+            "findings": [{"subject": finding.subject, "what": finding.what} for finding in report.findings],
+        }
+    )
+    if report.findings:
+        click.get_current_context().exit(REFUSED)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="One exchange; without it, until nothing is unsent.")
+@json_option
+@pass_state
+def sync(state: State, *, once: bool) -> None:
+    """Offer what is due to the centre. Exit 3 when something is still unsent."""
+    node = state.node()
+    central = open_central(node)
+    with state.console.status("Đang gửi về trung tâm…"):
+        result = exchange_once(node, central) if once else _until_sent(node, central)
+    central.close()
+    state.say(f"Trung tâm đã nhận {result.admitted} gói, trả lại {result.refused} gói; còn {result.unsent} gói.")
+    if result.problem:
+        said = reason_words(result.problem)
+        state.say(f"✕ {said.vi}. {said.cure} [{result.problem}]")
+    state.emit(
+        {
+            "ok": not result.problem,
+            "code": result.problem or None,
+            "admitted": result.admitted,
+            "refused": result.refused,
+            "unsent": result.unsent,
+            "bytes_sent": result.bytes_sent,
+        }
+    )
+    if result.problem and result.problem != Code.LATER.value:
+        click.get_current_context().exit(REFUSED)
+    if result.unsent:
+        click.get_current_context().exit(NOT_FINISHED)
+
+
+def _until_sent(node: Node, central: CentralApi) -> ExchangeResult:
+    """Exchange whenever something is due and the pause is over, until nothing is unsent."""
+    pause = threading.Event()
+    admitted = refused = bytes_sent = 0
+    while True:
+        result = exchange_if_due(node, central)
+        if result is not None:
+            admitted, refused = admitted + result.admitted, refused + result.refused
+            bytes_sent += result.bytes_sent
+        with node.database.read() as tables:
+            if not bundles.unsent(tables):
+                return ExchangeResult(admitted, refused, unsent=0, bytes_sent=bytes_sent)
+        pause.wait(_LOOK_SECONDS)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=None, help="Instead of the one of the settings.")
+@pass_state
+def run(state: State, *, port: int | None) -> None:
+    """Serve the pages on this machine and exchange with the centre in the background."""
+    node = state.node()
+    # Pages need a catalogue and a code: without an enrolment this says so and ends.
+    node.shelf.catalogue()
+    central = open_central(node)
+    host = node.config.host
+    server = make_server(
+        node, host, node.config.port if port is None else port, send_now=lambda: exchange_once(node, central)
+    )
+    scheduler = start_exchange(node, central)
+    taken = getattr(server, "effective_port", node.config.port)
+    state.say(f"✓ Mở trình duyệt tại http://{host}:{taken}/ (Ctrl+C để dừng)")
+    try:
+        server.run()
+    finally:
+        server.close()
+        scheduler.shutdown(wait=False)
+        central.close()

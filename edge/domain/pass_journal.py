@@ -1,0 +1,111 @@
+"""The journal of a signing pass: which state follows which, so that a crash gives the same bytes, once.
+
+`selected` is what the page shows and is not stored. From `prepared` on every byte that will be signed is
+fixed; the token is asked only after that is durable. `abandoned` and `released` give the doses back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from edge.domain.refusals import Words
+
+
+class PassState(StrEnum):
+    """Where a pass stands. Stored; the words are stable."""
+
+    PREPARED = "prepared"
+    SIGNED = "signed"
+    SEALED = "sealed"
+    ABANDONED = "abandoned"
+    RELEASED = "released"
+
+
+NEXT: Final[Mapping[PassState, frozenset[PassState]]] = MappingProxyType(
+    {
+        PassState.PREPARED: frozenset({PassState.SIGNED, PassState.ABANDONED}),
+        # A signature that never left the node may still be given up: nobody has seen it.
+        PassState.SIGNED: frozenset({PassState.SEALED, PassState.ABANDONED}),
+        # Only the centre's signed refusal of the bundle gives the doses of a sealed pass back.
+        PassState.SEALED: frozenset({PassState.RELEASED}),
+        PassState.ABANDONED: frozenset(),
+        PassState.RELEASED: frozenset(),
+    }
+)
+
+# A pass in one of these must be finished or given up before the next one begins.
+OPEN: Final = frozenset({PassState.PREPARED, PassState.SIGNED})
+# The doses of a pass in one of these are leaves of a live batch.
+LIVE: Final = OPEN | {PassState.SEALED}
+
+
+def check_step(before: PassState, after: PassState) -> None:
+    """Raise ValueError (our bug) if a pass cannot go from `before` to `after`."""
+    if after not in NEXT[before]:
+        raise ValueError(f"a pass that is {before} cannot become {after}")
+
+
+class PassCode(StrEnum):
+    """Why the node does not begin or finish a pass. Stable; `PASS_WORDS` has the words."""
+
+    NOTHING_TO_SIGN = "pass-nothing-to-sign"
+    OPEN_ALREADY = "pass-open-already"
+    NONE_OPEN = "pass-none-open"
+    SELECTION_CHANGED = "pass-selection-changed"
+    FILTER = "pass-filter"
+    SIGNER_NAME = "pass-signer-name"
+    SIGNER_UNSET = "pass-signer-unset"
+    CLOCK_BACK = "pass-clock-back"
+
+
+class PassRefusedError(Exception):
+    """The node does not do this with a pass; nothing was signed and nothing was stored."""
+
+    def __init__(self, code: PassCode) -> None:
+        super().__init__(f"{code}: {PASS_WORDS[code].en}")
+        self.code = code
+
+
+PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
+    {
+        PassCode.NOTHING_TO_SIGN: Words(
+            "Không có mũi tiêm nào ký được trong danh sách đã chọn",
+            "Xem lý do bên cạnh từng mũi tiêm, xử lý rồi chọn lại.",
+            "no dose of the selection can be signed",
+        ),
+        PassCode.OPEN_ALREADY: Words(
+            "Còn một lượt ký dở dang",
+            "Làm tiếp hoặc hủy lượt ký đó trước.",
+            "a signing pass is not finished yet",
+        ),
+        PassCode.NONE_OPEN: Words(
+            "Không có lượt ký dở dang", "Không cần làm gì.", "there is no unfinished signing pass"
+        ),
+        PassCode.SELECTION_CHANGED: Words(
+            "Danh sách đã thay đổi sau khi xem trước",
+            "Xem lại danh sách rồi ký; chưa có gì được ký.",
+            "the selection is no longer what was previewed",
+        ),
+        PassCode.FILTER: Words(
+            "Điều kiện chọn không đúng dạng",
+            "Ví dụ: day=2022-04-12, dose=17,20-30, name=…, phone=….",
+            "the selection is not of a known form",
+        ),
+        PassCode.SIGNER_NAME: Words(
+            "Chưa ghi họ tên người ký", "Ghi họ tên người ký.", "the name of the signing officer is missing"
+        ),
+        PassCode.SIGNER_UNSET: Words(
+            "Chưa chọn chứng thư số để ký",
+            "Ghi `signer` trong tệp cấu hình, hoặc thêm --signer.",
+            "no signer is configured",
+        ),
+        PassCode.CLOCK_BACK: Words(
+            "Đồng hồ của máy chậm hơn lượt ký trước hoặc giờ của trung tâm",
+            "Chỉnh lại ngày giờ của máy rồi ký.",
+            "the node's clock is behind its last statement, or behind the centre's",
+        ),
+    }
+)

@@ -1,0 +1,220 @@
+"""Which doses may be signed together, and for every other dose the reason (1908/BYT-CNTT, rules 1 to 6).
+
+A pass is one question to the token. The rules here are the ones a site can judge alone; the centre judges
+them again. Same input, same passes: nothing here depends on the clock or on the order of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge.domain.waiting import Waiting, identity_obstacle
+from sync_protocol.batch import Purpose, count_people
+from sync_protocol.days import local_day
+from sync_protocol.dose import Dose, IdentityState
+from sync_protocol.limits import BATCH_DOSES, BATCH_PEOPLE
+
+# Rule 3: a person brings one to three doses into one turn.
+DOSES_OF_ONE_PERSON: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the rules are measured against.
+
+    Attributes:
+        facility: the code of this site.
+        now: epoch seconds UTC, by the node's (floored) clock.
+        signing_start: local day "YYYY-MM-DD"; doses before it are backlog without a reason.
+        late_reason: why this turn comes late, as typed by the officer; empty if nothing was typed.
+        most_people, most_doses: of one turn; the catalogue's policy may ask for less than the letter allows.
+    """
+
+    facility: str
+    now: int
+    signing_start: str
+    late_reason: str = ""
+    most_people: int = BATCH_PEOPLE
+    most_doses: int = BATCH_DOSES
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The few facts of a dose that decide whether it may be signed: cheap to read for a whole day."""
+
+    sequence: int
+    facility: str
+    given_at: int
+    identity: IdentityState
+    late_reason: str = ""
+    is_correction: bool = False
+    superseded: bool = False
+    in_live_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recorded dose and what the store knows of it beyond the record."""
+
+    dose: Dose
+    in_live_batch: bool = False
+    superseded: bool = False
+
+    @property
+    def facts(self) -> Facts:
+        """What the rules look at."""
+        dose = self.dose
+        return Facts(
+            dose.sequence,
+            dose.facility,
+            given_at=dose.given_at,
+            identity=dose.evidence.state,
+            late_reason=dose.late_reason,
+            is_correction=dose.replaces is not None,
+            superseded=self.superseded,
+            in_live_batch=self.in_live_batch,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A dose that this turn leaves out, and why."""
+
+    sequence: int
+    reason: Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPass:
+    """Doses for one batch: one purpose, at most 1,000 people and 3,000 doses, sorted by sequence."""
+
+    purpose: Purpose
+    doses: tuple[Dose, ...]
+    people: int
+    first_day: str
+    last_day: str
+
+    @property
+    def sequences(self) -> tuple[int, ...]:
+        """The doses by number: what an approval is bound to."""
+        return tuple(dose.sequence for dose in self.doses)
+
+
+@dataclass(frozen=True, slots=True)
+class PassPlan:
+    """The whole turn: lawful passes in the order of signing, and what is left out."""
+
+    passes: tuple[PlannedPass, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def doses(self) -> int:
+        """How many doses would be signed."""
+        return sum(len(planned.doses) for planned in self.passes)
+
+
+def obstacle(facts: Facts, rules: Rules) -> Waiting | None:
+    """Return why the dose cannot be signed now, or None. The first rule that is broken speaks."""
+    if facts.in_live_batch:
+        return Waiting.SIGNED
+    if facts.superseded:
+        return Waiting.SUPERSEDED
+    if facts.facility != rules.facility:
+        return Waiting.DOSE_FACILITY
+    identity = identity_obstacle(facts.identity)
+    if identity is not None:
+        return identity
+    if facts.given_at > rules.now:
+        return Waiting.DOSE_DAY
+    if is_late(facts, rules) and not (facts.late_reason or rules.late_reason):
+        return Waiting.LATE_REASON
+    return None
+
+
+def is_late(facts: Facts, rules: Rules) -> bool:
+    """Return whether signing this dose now is later than the rule of the same day allows (rule 6)."""
+    return not facts.is_correction and rules.signing_start <= local_day(facts.given_at) < local_day(rules.now)
+
+
+def purpose_of(dose: Dose, today: str) -> Purpose:
+    """Return the purpose of the batch that this dose belongs into, when signed on local day `today`."""
+    if dose.replaces is not None:
+        return Purpose.CORRECTION
+    return Purpose.SAME_DAY if local_day(dose.given_at) == today else Purpose.BACKLOG
+
+
+def person_key(dose: Dose) -> tuple[bool, str, str]:
+    """Return what makes two doses one person's: the same rule as `batch.count_people`, by which the centre counts."""
+    recipient = dose.recipient
+    if recipient.number:
+        return (True, recipient.paper.value, recipient.number)
+    return (False, recipient.name, recipient.birth_date)
+
+
+def plan(candidates: Iterable[Candidate], rules: Rules) -> PassPlan:
+    """Sort the candidates into lawful passes and refusals.
+
+    Doses of today come first, then corrections, then the late ones, then the backlog from before the
+    start of signing, which rule 6 wants apart from everything else.
+    """
+    today = local_day(rules.now)
+    groups: dict[tuple[int, Purpose], list[Dose]] = {}
+    refused: list[Refused] = []
+    for candidate in sorted(candidates, key=lambda one: one.dose.sequence):
+        reason = obstacle(candidate.facts, rules)
+        if reason is not None:
+            refused.append(Refused(candidate.dose.sequence, reason))
+            continue
+        purpose = purpose_of(candidate.dose, today)
+        groups.setdefault((_turn(candidate.dose, purpose, rules), purpose), []).append(candidate.dose)
+    passes = tuple(
+        _planned(purpose, doses) for (_, purpose), members in sorted(groups.items()) for doses in split(members, rules)
+    )
+    return PassPlan(passes, tuple(refused))
+
+
+def split(doses: Sequence[Dose], rules: Rules) -> Iterator[tuple[Dose, ...]]:
+    """Cut doses of one purpose into lawful parts, each sorted by sequence.
+
+    A person's doses stay together, up to the three that one turn allows; a fourth opens a part of its own.
+    """
+    by_person: dict[tuple[bool, str, str], list[Dose]] = {}
+    for dose in doses:
+        by_person.setdefault(person_key(dose), []).append(dose)
+    parts = [
+        theirs[start : start + DOSES_OF_ONE_PERSON]
+        for start in range(0, max(map(len, by_person.values()), default=0), DOSES_OF_ONE_PERSON)
+        for theirs in by_person.values()
+        if start < len(theirs)
+    ]
+    current: list[Dose] = []
+    seen: set[tuple[bool, str, str]] = set()
+    for part in parts:
+        key = person_key(part[0])
+        full = len(seen) >= rules.most_people or len(current) + len(part) > rules.most_doses or key in seen
+        if full:
+            yield _sorted(current)
+            current, seen = [], set()
+        current.extend(part)
+        seen.add(key)
+    if current:
+        yield _sorted(current)
+
+
+def _turn(dose: Dose, purpose: Purpose, rules: Rules) -> int:
+    if purpose is Purpose.SAME_DAY:
+        return 0
+    if purpose is Purpose.CORRECTION:
+        return 1
+    return 2 if local_day(dose.given_at) >= rules.signing_start else 3
+
+
+def _planned(purpose: Purpose, doses: tuple[Dose, ...]) -> PlannedPass:
+    days = [local_day(dose.given_at) for dose in doses]
+    return PlannedPass(purpose, doses, people=count_people(doses), first_day=min(days), last_day=max(days))
+
+
+def _sorted(doses: Iterable[Dose]) -> tuple[Dose, ...]:
+    return tuple(sorted(doses, key=lambda dose: dose.sequence))

@@ -1,0 +1,207 @@
+"""The outbox: sealed bundles in the order of the chain, and how far each has come.
+
+The rows are the queue. `sealed` bytes are made once; state changes go through `move`, which knows only the table
+of `edge.domain.outbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge.domain.outbox import DUE, BundleEvent, BundleState, next_state
+from edge.store.database import Tables
+
+DIGEST_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The newest bundle of an epoch: what the next one names."""
+
+    sequence: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewBundle:
+    """A bundle at the moment of sealing."""
+
+    epoch: int
+    sequence: int
+    kind: str
+    previous: bytes
+    digest: bytes
+    inner: bytes
+    sealed: bytes
+    pass_id: int | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBundle:
+    """A bundle of the outbox with its bytes."""
+
+    epoch: int
+    sequence: int
+    kind: str
+    state: BundleState
+    previous: bytes
+    digest: bytes
+    inner: bytes
+    sealed: bytes
+    pass_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BundleLine:
+    """A bundle as a list shows it: no bytes, only how many.
+
+    `problem` is the code of the latest answer that was no receipt, or "".
+    """
+
+    epoch: int
+    sequence: int
+    kind: str
+    state: BundleState
+    size_bytes: int
+    doses: int
+    pass_id: int | None
+    created_at: int
+    offers: int
+    offered_at: int | None
+    problem: str
+    admitted_at: int | None
+    outcome: str
+
+
+_COLUMNS: Final = "epoch, sequence, kind, state, previous, digest, inner_bytes, sealed, pass_id"
+_DUE: Final = ", ".join(f"'{state}'" for state in sorted(DUE))
+
+
+def newest(tables: Tables, epoch: int) -> Link | None:
+    """The end of the chain in this epoch, or None before the first bundle."""
+    row = tables.execute(
+        "SELECT sequence, digest FROM bundles WHERE epoch = ? ORDER BY sequence DESC LIMIT 1", (epoch,)
+    ).fetchone()
+    return None if row is None else Link(row[0], row[1])
+
+
+def add(tables: Tables, new: NewBundle) -> None:
+    """Append to the chain. IntegrityError (our bug) if it does not follow the one before it."""
+    tables.execute(
+        f"INSERT INTO bundles ({_COLUMNS}, created_at) VALUES (?, ?, ?, 'sealed', ?, ?, ?, ?, ?, ?)",
+        (
+            new.epoch,
+            new.sequence,
+            new.kind,
+            new.previous,
+            new.digest,
+            new.inner,
+            new.sealed,
+            new.pass_id,
+            new.created_at,
+        ),
+    )
+
+
+def due(tables: Tables) -> StoredBundle | None:
+    """The first bundle of the chain that still has to be offered."""
+    row = tables.execute(
+        f"SELECT {_COLUMNS} FROM bundles WHERE state IN ({_DUE}) ORDER BY epoch, sequence LIMIT 1"
+    ).fetchone()
+    return None if row is None else _stored(row)
+
+
+def find(tables: Tables, epoch: int, sequence: int) -> StoredBundle | None:
+    """The bundle at this place of the chain, if there is one."""
+    row = tables.execute(
+        f"SELECT {_COLUMNS} FROM bundles WHERE epoch = ? AND sequence = ?", (epoch, sequence)
+    ).fetchone()
+    return None if row is None else _stored(row)
+
+
+def chain(tables: Tables) -> list[tuple[int, int]]:
+    """The places of all bundles as (epoch, sequence), in order."""
+    return [(row[0], row[1]) for row in tables.execute("SELECT epoch, sequence FROM bundles ORDER BY epoch, sequence")]
+
+
+def state(tables: Tables, bundle: StoredBundle) -> BundleState:
+    """Where the bundle stands now; the argument may be older."""
+    row = tables.execute(
+        "SELECT state FROM bundles WHERE epoch = ? AND sequence = ?", (bundle.epoch, bundle.sequence)
+    ).fetchone()
+    return BundleState(row[0])
+
+
+def move(tables: Tables, bundle: StoredBundle, event: BundleEvent, *, problem: str = "") -> BundleState:
+    """Commit what befell a bundle; returns its new state. `problem` is the code of an answer that was no receipt."""
+    after = next_state(state(tables, bundle), event)
+    tables.execute(
+        "UPDATE bundles SET state = ?, problem = ? WHERE epoch = ? AND sequence = ?",
+        (after, problem, bundle.epoch, bundle.sequence),
+    )
+    return after
+
+
+def note_offer(tables: Tables, bundle: StoredBundle, *, at: int) -> None:
+    """Commit that the bytes are about to leave. After this the centre may have them whatever happens."""
+    move(tables, bundle, BundleEvent.OFFER)
+    tables.execute(
+        "UPDATE bundles SET offers = offers + 1, offered_at = ? WHERE epoch = ? AND sequence = ?",
+        (at, bundle.epoch, bundle.sequence),
+    )
+
+
+def unsent(tables: Tables) -> int:
+    """How many bundles have no receipt."""
+    return int(tables.execute(f"SELECT count(*) FROM bundles WHERE state IN ({_DUE})").fetchone()[0])
+
+
+def lines(tables: Tables, *, limit: int = 200) -> list[BundleLine]:
+    """The outbox for people: what has no receipt first, then the newest delivered ones."""
+    rows = tables.execute(
+        f"""
+        SELECT b.epoch, b.sequence, b.kind, b.state, length(b.sealed), coalesce(p.doses, 0), b.pass_id, b.created_at,
+               b.offers, b.offered_at, b.problem, r.admitted_at, coalesce(r.outcome, '')
+        FROM bundles AS b
+        LEFT JOIN passes AS p ON p.pass_id = b.pass_id
+        LEFT JOIN receipts AS r ON r.epoch = b.epoch AND r.sequence = b.sequence
+        ORDER BY b.state NOT IN ({_DUE}), b.epoch DESC, b.sequence DESC LIMIT ?
+        """,
+        (limit,),
+    )
+    return [_line(row) for row in rows]
+
+
+def _stored(row: Sequence[Any]) -> StoredBundle:
+    return StoredBundle(
+        epoch=row[0],
+        sequence=row[1],
+        kind=row[2],
+        state=BundleState(row[3]),
+        previous=row[4],
+        digest=row[5],
+        inner=row[6],
+        sealed=row[7],
+        pass_id=row[8],
+    )
+
+
+def _line(row: Sequence[Any]) -> BundleLine:
+    return BundleLine(
+        epoch=row[0],
+        sequence=row[1],
+        kind=row[2],
+        state=BundleState(row[3]),
+        size_bytes=row[4],
+        doses=row[5],
+        pass_id=row[6],
+        created_at=row[7],
+        offers=row[8],
+        offered_at=row[9],
+        problem=row[10],
+        admitted_at=row[11],
+        outcome=row[12],
+    )

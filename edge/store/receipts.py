@@ -1,0 +1,103 @@
+"""What the centre has promised: verified receipts byte for byte, and answers that did not verify, as evidence.
+
+Nothing unverified comes in here by `add`: its argument is the type that only `verify_receipt` makes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from edge.store.bundles import StoredBundle
+from edge.store.database import Tables
+from sync_protocol.batch import Checkpoint
+from sync_protocol.receipt import VerifiedReceipt
+
+# A broken proxy may answer nonsense every minute; the first ones tell the story.
+EVIDENCE_ROWS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A receipt as it came, and the head it proves inclusion in."""
+
+    epoch: int
+    sequence: int
+    answer: bytes
+    outcome: str
+    head: Checkpoint
+    received_at: int
+
+
+def add(tables: Tables, bundle: StoredBundle, receipt: VerifiedReceipt, *, answer: bytes, at: int) -> None:
+    """Keep a verified receipt; the first one stays if the bundle has one already."""
+    head = receipt.head
+    tables.execute(
+        "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (epoch, sequence) DO NOTHING",
+        (
+            bundle.epoch,
+            bundle.sequence,
+            answer,
+            receipt.entry.index,
+            str(receipt.entry.outcome),
+            receipt.entry.admitted_at,
+            head.epoch,
+            head.size,
+            head.root,
+            head.at,
+            at,
+        ),
+    )
+
+
+def known_head(tables: Tables) -> Checkpoint | None:
+    """The newest head of the ledger that this node has verified, or None before the first receipt."""
+    row = tables.execute(
+        "SELECT head_epoch, head_size, head_root, head_at FROM receipts"
+        " ORDER BY head_epoch DESC, head_size DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else Checkpoint(epoch=row[0], size=row[1], root=row[2], at=row[3])
+
+
+def root_at(tables: Tables, *, epoch: int, size: int) -> bytes | None:
+    """The root (32 bytes) that the centre signed for this size before, if it did."""
+    row = tables.execute(
+        "SELECT head_root FROM receipts WHERE head_epoch = ? AND head_size = ? LIMIT 1", (epoch, size)
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def contradicting_heads(tables: Tables) -> list[tuple[int, int]]:
+    """(epoch, size) of heads for which two roots were signed: there must be none."""
+    rows = tables.execute(
+        "SELECT head_epoch, head_size FROM receipts GROUP BY head_epoch, head_size HAVING count(DISTINCT head_root) > 1"
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def find(tables: Tables, epoch: int, sequence: int) -> StoredReceipt | None:
+    """The receipt of the bundle at this place of the chain, if there is one."""
+    row = tables.execute(
+        "SELECT answer, outcome, head_epoch, head_size, head_root, head_at, received_at FROM receipts"
+        " WHERE epoch = ? AND sequence = ?",
+        (epoch, sequence),
+    ).fetchone()
+    if row is None:
+        return None
+    head = Checkpoint(epoch=row[2], size=row[3], root=row[4], at=row[5])
+    return StoredReceipt(epoch, sequence, answer=row[0], outcome=row[1], head=head, received_at=row[6])
+
+
+def keep_evidence(tables: Tables, bundle: StoredBundle, *, code: str, answer: bytes, at: int) -> None:
+    """Keep an answer that claims to be the centre's and does not hold, for a person to look at."""
+    tables.execute(
+        "INSERT INTO evidence (at, epoch, sequence, code, answer) SELECT ?, ?, ?, ?, ?"
+        " WHERE (SELECT count(*) FROM evidence) < ?"
+        " AND NOT EXISTS (SELECT 1 FROM evidence WHERE epoch = ? AND sequence = ? AND answer = ?)",
+        (at, bundle.epoch, bundle.sequence, code, answer, EVIDENCE_ROWS, bundle.epoch, bundle.sequence, answer),
+    )
+
+
+def evidence_count(tables: Tables) -> int:
+    """How many such answers are kept."""
+    return int(tables.execute("SELECT count(*) FROM evidence").fetchone()[0])

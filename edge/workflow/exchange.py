@@ -1,0 +1,217 @@
+"""Bring every due bundle to the centre, in the order of the chain, and keep what the centre signs for it.
+
+For each bundle:
+
+1. OFFERED is committed before the first byte leaves: after that the centre may have it, whatever happens here.
+2. The same sealed bytes are offered; the answer is only bytes.
+3. The answer is verified as the receipt of exactly this bundle, from the head that the bundle names.
+4. Receipt, verdicts and RECEIPTED (or REFUSED, which gives the doses back) are committed together.
+
+Offering again is always harmless: the digest is the idempotency key. A cut, a crash or a second exchange at the
+same time costs nothing but bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge.domain.outbox import DELIVERED, DUE, BundleEvent, BundleState
+from edge.domain.pass_journal import PassState
+from edge.store import audit, bundles, link, node_identity, passes, receipts, verdicts
+from edge.store.audit import Action
+from edge.store.bundles import StoredBundle
+from edge.store.database import Database, Tables
+from edge.store.node_identity import NodeIdentity
+from sync_protocol.api import CentralApi, NetworkError, RemoteProblem, encode_problem
+from sync_protocol.bundle import parse_bundle, verify_bundle
+from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.receipt import VerifiedReceipt, verify_receipt
+from sync_protocol.sealing import Entropy
+
+ACTOR: Final = "exchange"
+UNREACHED: Final = "network"
+_FULL_SCALE: Final = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeResult:
+    """What one run brought.
+
+    Attributes:
+        admitted, refused: bundles that got their signed receipt in this run.
+        unsent: bundles that still have none.
+        bytes_sent: sealed bytes that were answered by a receipt.
+        problem: the code of the answer that stopped the run, or "".
+    """
+
+    admitted: int = 0
+    refused: int = 0
+    unsent: int = 0
+    bytes_sent: int = 0
+    problem: str = ""
+
+
+def exchange(database: Database, central: CentralApi, *, now: Callable[[], int], entropy: Entropy) -> ExchangeResult:
+    """Offer everything that is due.
+
+    Args:
+        central: the centre, by whatever way.
+        now: the clock; epoch seconds UTC.
+        entropy: draws the jitter of the next try.
+
+    Returns:
+        What was delivered; `problem` is set when the centre turned a bundle away, or answered what does not verify.
+
+    Raises:
+        NetworkError: the centre was not reached; the link's state is kept, the rest stays due.
+        StoreError: the store; nothing is lost, the next run finds out.
+    """
+    result = ExchangeResult()
+    with database.read() as tables:
+        identity = node_identity.get(tables)
+    due = _next(database)
+    while due is not None:
+        offered = due
+        try:
+            answer = _offer(database, central, offered, at=now())
+            if answer is None:
+                due = _next(database)
+                continue
+            receipt = _verify(database, offered, answer, identity=identity, at=now())
+        except NetworkError as error:
+            _note_network(database, offered, error, at=now(), entropy=entropy)
+            raise
+        except RemoteProblem as problem:
+            _turned_away(database, offered, problem, at=now())
+            result = replace(result, problem=problem.code.value)
+            break
+        except ProtocolError as error:
+            # What answered is not what signed the ledger; nothing is called delivered because of it.
+            result = replace(result, problem=error.code.value)
+            break
+        state = _settle(database, offered, receipt, answer=answer, at=now())
+        result = replace(
+            result,
+            bytes_sent=result.bytes_sent + len(offered.sealed),
+            admitted=result.admitted + (state is BundleState.RECEIPTED),
+            refused=result.refused + (state is BundleState.REFUSED),
+        )
+        due = _next(database)
+    if result.problem:
+        with database.write_transaction() as tables:
+            link.note_failed(tables, at=now(), code=result.problem, jitter=_jitter(entropy))
+    with database.read() as tables:
+        return replace(result, unsent=bundles.unsent(tables))
+
+
+def _next(database: Database) -> StoredBundle | None:
+    with database.read() as tables:
+        return bundles.due(tables)
+
+
+def _offer(database: Database, central: CentralApi, due: StoredBundle, *, at: int) -> bytes | None:
+    # (1) Commit point: from here on the centre may have the bundle.
+    with database.write_transaction() as tables:
+        if bundles.state(tables, due) not in DUE:
+            # An exchange beside this one has its receipt already.
+            return None
+        bundles.note_offer(tables, due, at=at)
+        link.count_bytes(tables, sent=len(due.sealed), received=0)
+        if due.state is BundleState.SEALED:
+            audit.append(tables, Action.BUNDLE_SENT, _subject(due), actor=ACTOR, at=at)
+    # (2)
+    return central.offer(due.sealed)
+
+
+def _verify(
+    database: Database, due: StoredBundle, answer: bytes, *, identity: NodeIdentity, at: int
+) -> VerifiedReceipt:
+    # (3) The head is the one that the signed bundle itself names, so a repeat verifies like the first answer.
+    bundle = verify_bundle(parse_bundle(due.inner), identity.node_key.public_key()).bundle
+    try:
+        receipt = verify_receipt(
+            answer,
+            ledger_keys=[identity.ledger_key],
+            node=bundle.node,
+            epoch=due.epoch,
+            sequence=due.sequence,
+            digest=due.digest,
+            known_head=bundle.known_head,
+        )
+        with database.read() as tables:
+            leaves = 0 if due.pass_id is None else len(passes.leaves(tables, due.pass_id))
+            signed_before = receipts.root_at(tables, epoch=receipt.head.epoch, size=receipt.head.size)
+        if signed_before not in (None, receipt.head.root):
+            raise ProtocolError(Code.HEAD_INCONSISTENT, "receipt: the ledger has signed another root for this size")
+        if receipt.entry.refusal is None and len(receipt.verdicts) != leaves:
+            raise ProtocolError(Code.COUNT_MISMATCH, "receipt: it holds verdicts for another number of doses")
+    except ProtocolError as error:
+        with database.write_transaction() as tables:
+            receipts.keep_evidence(tables, due, code=error.code.value, answer=answer, at=at)
+            if bundles.state(tables, due) in DUE:
+                bundles.move(tables, due, BundleEvent.TURNED_AWAY, problem=error.code.value)
+        raise
+    return receipt
+
+
+def _settle(database: Database, due: StoredBundle, receipt: VerifiedReceipt, *, answer: bytes, at: int) -> BundleState:
+    """(4) Commit point: before it the bundle is offered, after it the centre's promise is in the store."""
+    refusal = receipt.entry.refusal
+    with database.write_transaction() as tables:
+        link.note_reached(tables, at=at)
+        link.count_bytes(tables, sent=0, received=len(answer))
+        if receipts.find(tables, due.epoch, due.sequence) is not None:
+            # An exchange beside this one was faster; its receipt is the same one.
+            return bundles.state(tables, due)
+        receipts.add(tables, due, receipt, answer=answer, at=at)
+        if refusal is None:
+            _keep_verdicts(tables, due, receipt)
+            audit.append(tables, Action.BUNDLE_RECEIPTED, _subject(due), actor=ACTOR, at=at)
+            return bundles.move(tables, due, BundleEvent.RECEIPT)
+        if due.pass_id is not None:
+            passes.give_back(tables, due.pass_id, state=PassState.RELEASED, at=at)
+        audit.append(tables, Action.BUNDLE_REFUSED, _subject(due), actor=ACTOR, at=at, details=refusal.value)
+        return bundles.move(tables, due, BundleEvent.REFUSAL_RECEIPT, problem=refusal.value)
+
+
+def _keep_verdicts(tables: Tables, due: StoredBundle, receipt: VerifiedReceipt) -> None:
+    if due.pass_id is not None:
+        leaves = passes.leaves(tables, due.pass_id)
+        verdicts.add(tables, due, doses=leaves, verdicts=receipt.verdicts)
+
+
+def _turned_away(database: Database, due: StoredBundle, problem: RemoteProblem, *, at: int) -> None:
+    """Keep why the centre turned the bundle away. It stays due, in its place of the chain.
+
+    A problem is not signed: nothing is given up because of one. The chain is offered from its first due link on, so a
+    head that lies further back asks for a bundle whose receipt is here: the centre has lost what it signed for.
+    """
+    head = problem.head
+    with database.write_transaction() as tables:
+        if bundles.state(tables, due) not in DUE:
+            return
+        event = BundleEvent.OTHER_DIGEST if problem.code is Code.FORKED else BundleEvent.TURNED_AWAY
+        bundles.move(tables, due, event, problem=problem.code.value)
+        if problem.code is Code.NOT_NEXT and head is not None and head.epoch == due.epoch:
+            wanted = bundles.find(tables, due.epoch, head.sequence + 1)
+            if wanted is not None and wanted.state in DELIVERED:
+                said = encode_problem(problem.code, rule=problem.rule, head=head)
+                receipts.keep_evidence(tables, wanted, code=Code.HEAD_INCONSISTENT.value, answer=said, at=at)
+
+
+def _note_network(database: Database, due: StoredBundle, error: NetworkError, *, at: int, entropy: Entropy) -> None:
+    with database.write_transaction() as tables:
+        if bundles.state(tables, due) in DUE:
+            bundles.move(tables, due, BundleEvent.ANSWER_LOST, problem=UNREACHED)
+        not_before = at + (error.retry_after_seconds or 0)
+        link.note_failed(tables, at=at, code=UNREACHED, jitter=_jitter(entropy), not_before=not_before)
+
+
+def _subject(bundle: StoredBundle) -> str:
+    return f"bundle:{bundle.epoch}/{bundle.sequence}"
+
+
+def _jitter(entropy: Entropy) -> float:
+    return int.from_bytes(entropy.token(2)) / _FULL_SCALE

@@ -1,0 +1,129 @@
+"""The first line of the journal of a signing pass: every byte that will be signed becomes a fixed row."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.domain.pass_journal import PassCode, PassRefusedError
+from edge.domain.signing_pass import PlannedPass
+from edge.store import audit, doses, node_identity, passes, receipts, sets
+from edge.store.audit import Action
+from edge.store.database import Database, Tables
+from edge.store.passes import NewPass
+from edge.store.sets import StoredSetKind
+from sync_protocol.batch import SECRET_BYTES, Manifest, prepare_batch
+from sync_protocol.columns import pack_doses, unpack_doses
+from sync_protocol.dose import Dose
+from sync_protocol.sealing import Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """Who signs, who agreed, and why it comes late if it does. `name` stands in the signed statement."""
+
+    name: str
+    approver: str = ""
+    late_reason: str = ""
+
+
+def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, now: int, entropy: Entropy) -> int:
+    """Fix every byte that will be signed, in one transaction; return the pass's number.
+
+    Args:
+        planned: from `signing_pass.plan`.
+        officer: the signing officer.
+        now: epoch seconds UTC; what the statement claims.
+        entropy: draws the batch secret.
+
+    Raises:
+        PassRefusedError: SIGNER_NAME, OPEN_ALREADY, CLOCK_BACK, SELECTION_CHANGED; nothing was stored.
+        ProtocolError: FIELD_INVALID for a name that no statement may hold.
+        StoreError: nothing was stored.
+    """
+    officer = Officer(*map(_tidy, (officer.name, officer.approver, officer.late_reason)))
+    if not officer.name:
+        raise PassRefusedError(PassCode.SIGNER_NAME)
+    with database.write_transaction() as tables:
+        if passes.open_pass(tables) is not None:
+            raise PassRefusedError(PassCode.OPEN_ALREADY)
+        known_head = receipts.known_head(tables)
+        if now < max(passes.latest_claim(tables), 0 if known_head is None else known_head.at):
+            # Claimed times never go back along a node's chain, nor behind what the centre has signed: such a batch
+            # would be refused for its time window (THREATS, "Bounding the signing time").
+            raise PassRefusedError(PassCode.CLOCK_BACK)
+        _check_unchanged(tables, planned)
+        manifest = _manifest(tables, planned, officer=officer, now=now)
+        secret = entropy.token(SECRET_BYTES)
+        prepared = prepare_batch(manifest, planned.doses, secret)
+        pass_id = passes.prepare(
+            tables,
+            NewPass(
+                batch_number=manifest.batch_number,
+                purpose=planned.purpose,
+                first_day=planned.first_day,
+                last_day=planned.last_day,
+                people=planned.people,
+                sequences=planned.sequences,
+                signer_name=officer.name,
+                approver=officer.approver,
+                late_reason=officer.late_reason,
+                claimed_at=now,
+                secret=secret,
+                columns=_packed(planned.doses, manifest),
+                statement_payload=prepared.statement_payload,
+            ),
+        )
+        audit.append(
+            tables,
+            Action.PASS_PREPARED,
+            f"pass:{pass_id}",
+            actor=officer.name,
+            at=now,
+            details=f"batch {manifest.batch_number}, {planned.purpose}, {len(planned.doses)} doses",
+        )
+    # From here on the bytes are fixed: whatever happens, no other statement gets this batch number and these doses.
+    return pass_id
+
+
+def _manifest(tables: Tables, planned: PlannedPass, *, officer: Officer, now: int) -> Manifest:
+    # Only an enrolled node has a chain to put the batch into; better said before the token is asked.
+    codes = node_identity.get(tables)
+    return Manifest(
+        facility=codes.facility,
+        node=codes.node,
+        batch_number=passes.next_batch_number(tables),
+        purpose=planned.purpose,
+        first_day=planned.first_day,
+        last_day=planned.last_day,
+        people=planned.people,
+        doses=len(planned.doses),
+        catalogue_version=sets.newest_version(tables, StoredSetKind.CATALOGUE),
+        checkpoint=receipts.known_head(tables),
+        previous=passes.previous_statement(tables),
+        approver=officer.approver,
+        claimed_at=now,
+        signer_name=officer.name,
+    )
+
+
+def _check_unchanged(tables: Tables, planned: PlannedPass) -> None:
+    """What was approved is what is signed: the rows must still give exactly the doses of the plan."""
+    sequences = planned.sequences
+    if passes.not_free(tables, sequences):
+        raise PassRefusedError(PassCode.SELECTION_CHANGED)
+    if tuple(doses.assemble(tables, sequences)) != planned.doses:
+        raise PassRefusedError(PassCode.SELECTION_CHANGED)
+
+
+def _packed(planned: Sequence[Dose], manifest: Manifest) -> bytes:
+    columns = pack_doses(planned)
+    # Read back before anything is signed: a fault of the packer must not cost a signature.
+    if tuple(unpack_doses(columns, node=manifest.node, facility=manifest.facility)) != tuple(planned):
+        raise AssertionError("the columns do not give the doses back")
+    return columns
+
+
+def _tidy(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())

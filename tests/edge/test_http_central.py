@@ -1,0 +1,95 @@
+"""The HTTP client: what is the centre's answer, what is somebody else's, and what is no answer at all."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from edge.clients.http_central import HttpCentral
+from edge.workflow.exchange import exchange
+from sync_protocol.api import NetworkError, RemoteProblem, encode_problem
+from sync_protocol.endpoints import BUNDLES, PROBLEM_MEDIA_TYPE
+from sync_protocol.errors import Code
+from sync_protocol.receipt import RECEIPT_BYTES
+from tests.edge.http_centre import REQUEST_BODY, serve_bytes, serve_centre
+from tests.edge.station import make_station
+from tests.simulator import Fault
+
+RECEIPT = f"HTTP/1.1 200 OK\r\nContent-Type: {BUNDLES.answer_type}\r\n"
+
+
+def offer(url: str) -> bytes:
+    """One offer with short timeouts."""
+    central = HttpCentral(url, connect_seconds=2, silence_seconds=2)
+    try:
+        return central.offer(REQUEST_BODY)
+    finally:
+        central.close()
+
+
+def test_an_exchange_over_a_real_socket_delivers(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.record(3)
+    station.sign()
+    station.centre.faults = [Fault.LATER]
+    with serve_centre(station.centre) as url:
+        central = HttpCentral(url)
+        with pytest.raises(NetworkError) as caught:
+            exchange(station.database, central, now=station.clock.now, entropy=station.entropy)
+        assert caught.value.retry_after_seconds == 3_600
+        result = exchange(station.database, central, now=station.clock.now, entropy=station.entropy)
+        assert (result.admitted, result.unsent) == (1, 0)
+        assert central.tree_head()
+        assert central.catalogue()
+        assert central.trust_list()
+        central.close()
+
+
+def test_a_problem_of_the_centre_comes_with_its_head() -> None:
+    body = encode_problem(Code.NOT_NEXT, rule="not the next")
+    answer = f"HTTP/1.1 409 Conflict\r\nContent-Type: {PROBLEM_MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with serve_bytes(answer.encode() + body) as url, pytest.raises(RemoteProblem) as caught:
+        offer(url)
+    assert caught.value.code is Code.NOT_NEXT
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nlogin",
+        b"HTTP/1.1 302 Found\r\nLocation: http://hotel.example/login\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 511 Network Authentication Required\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi",
+        b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+        f"HTTP/1.1 409 Conflict\r\nContent-Type: {PROBLEM_MEDIA_TYPE}\r\nContent-Length: 4\r\n\r\nnope".encode(),
+        (RECEIPT + "Content-Length: 100\r\n\r\ncut off").encode(),
+        (RECEIPT + f"Content-Length: {RECEIPT_BYTES + 1}\r\n\r\n").encode() + bytes(RECEIPT_BYTES + 1),
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+    ],
+    ids=["portal", "redirect", "511", "502", "broken problem", "cut off", "endless", "not http", "closed"],
+)
+def test_what_is_not_the_centre_is_harmless_and_worth_another_try(answer: bytes) -> None:
+    with serve_bytes(answer) as url, pytest.raises(NetworkError) as caught:
+        offer(url)
+    assert caught.value.try_again
+    assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_compressed_answer_is_never_inflated() -> None:
+    bomb = gzip.compress(bytes(10_000_000))
+    headers = RECEIPT + f"Content-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    with serve_bytes(headers.encode() + bomb) as url:
+        assert offer(url) == bomb
+
+
+def test_a_closed_port_is_no_network() -> None:
+    with pytest.raises(NetworkError) as caught:
+        offer("http://127.0.0.1:1")
+    assert caught.value.try_again
+
+
+def test_a_larger_request_than_allowed_never_leaves() -> None:
+    with pytest.raises(ValueError, match="larger"):
+        HttpCentral("http://127.0.0.1:1").offer(bytes(BUNDLES.request_bytes + 1))
