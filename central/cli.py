@@ -1,0 +1,75 @@
+"""`hcvx-central`: one verb for each thing that the centre does.
+
+Data goes to standard output, and only with `--json`; words go to standard error, in Vietnamese. Exit codes: 0 done, 1
+refused or failed (with the code), 2 wrong usage or settings.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from central.app import serve
+from central.bootstrap import Clock, SystemClock
+from central.cli_day import end_of_day, passports
+from central.cli_evidence import check, export_ledger, export_trust, publish_catalogue, publish_trust, status
+from central.cli_init import init
+from central.cli_sites import (
+    build_pack,
+    enrol,
+    import_registry,
+    issue_organisation_certificate,
+    register_certificate,
+    revoke_certificate,
+)
+from central.cli_state import CentreGroup, State, json_option, pass_state, say
+from central.config import DIRECTORY_VARIABLE
+
+
+@click.group(cls=CentreGroup)
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    envvar=DIRECTORY_VARIABLE,
+    help="Where the centre lives (its centre.toml).",
+)
+@click.pass_context
+def main(context: click.Context, directory: Path) -> None:
+    """The centre: admits what sites sign, and turns it into vaccine passports."""
+    # A caller may hand in a clock as the context's object; by default the centre uses the machine's.
+    clock: Clock = context.obj or SystemClock()
+    context.obj = State(directory=directory.absolute(), environment=os.environ, clock=clock)
+
+
+@main.command()
+@json_option
+@pass_state
+def run(state: State) -> None:
+    """Serve the sync calls and the pages."""
+    centre = state.open_centre()
+    say(f"Trung tâm đang phục vụ tại http://{centre.config.web_host}:{centre.config.web_port}")
+    state.emit({"host": centre.config.web_host, "port": centre.config.web_port})
+    serve(centre)
+
+
+for verb in (
+    init,
+    enrol,
+    register_certificate,
+    revoke_certificate,
+    import_registry,
+    build_pack,
+    issue_organisation_certificate,
+    publish_catalogue,
+    publish_trust,
+    export_ledger,
+    export_trust,
+    end_of_day,
+    passports,
+    status,
+    check,
+):
+    main.add_command(verb)

@@ -1,0 +1,86 @@
+"""One door to all tables, in the order of the story: trust, sites, ledger, doses, people, end of day.
+
+What is signed is append-only: the migrations put triggers on the tables named in APPEND_ONLY.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from central.store.dose_tables import batches, doses, people, registry_people, verdicts
+from central.store.issue_tables import (
+    day_run_waiting,
+    day_runs,
+    health_certificates,
+    issue_intents,
+    lookup_tries,
+    passports,
+)
+from central.store.schema import metadata
+from central.store.site_tables import (
+    bundle_seals,
+    bundles,
+    centre_keys,
+    enrolments,
+    facilities,
+    facility_units,
+    forks,
+    ledger_entries,
+    node_epochs,
+    nodes,
+    organisation_certificates,
+    published_sets,
+    registered_certificates,
+    revoked_certificates,
+    tree_heads,
+    trust_certificates,
+)
+
+# Dose ids leave room for every leaf of a batch; BATCH_DOSES (3,000) is below it.
+DOSE_ID_SPAN: Final = 4_096
+
+APPEND_ONLY: Final = (
+    "published_sets",
+    "ledger_entries",
+    "tree_heads",
+    "bundles",
+    "bundle_seals",
+    "forks",
+    "batches",
+    "doses",
+    "health_certificates",
+    "passports",
+)
+
+__all__ = [
+    "APPEND_ONLY",
+    "DOSE_ID_SPAN",
+    "batches",
+    "bundle_seals",
+    "bundles",
+    "centre_keys",
+    "day_run_waiting",
+    "day_runs",
+    "doses",
+    "enrolments",
+    "facilities",
+    "facility_units",
+    "forks",
+    "health_certificates",
+    "issue_intents",
+    "ledger_entries",
+    "lookup_tries",
+    "metadata",
+    "node_epochs",
+    "nodes",
+    "organisation_certificates",
+    "passports",
+    "people",
+    "published_sets",
+    "registered_certificates",
+    "registry_people",
+    "revoked_certificates",
+    "tree_heads",
+    "trust_certificates",
+    "verdicts",
+]

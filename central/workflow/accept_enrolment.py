@@ -1,0 +1,74 @@
+"""Accepts the request of a node that holds a one-time code: registers its keys, gives the signed answer."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import Engine
+
+from central.domain.node import NodeState
+from central.store import nodes
+from central.store.database import write_transaction
+from central.store.key_store import KeyRing
+from sync_protocol import limits
+from sync_protocol.enrolment import EnrolmentAnswer, sign_enrolment_answer, verify_enrolment_request
+from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.sealing import open_sealed
+
+
+def accept_enrolment(sealed: bytes, *, engine: Engine, keys: KeyRing, now: int) -> bytes:
+    """Uses a one-time code up, once, whoever is faster.
+
+    1. the envelope opens, and the sender holds the key that the request carries;
+    2. the code was given out for this node, is in time and unused; the same request again gets its first answer;
+    3. the node starts a new epoch with its keys: its chain begins behind the request's digest.
+
+    Args:
+        sealed: the body as received, unverified.
+        engine, keys: of the centre.
+        now: epoch seconds, UTC.
+
+    Returns:
+        The signed enrolment answer.
+
+    Raises:
+        ProtocolError: TOO_LARGE, codes of form, SIGNATURE_INVALID, ENROLMENT_INVALID, NODE_DENIED; the store is
+            unchanged.
+        StoreError: the store is away or busy; the node tries again.
+    """
+    # (1)
+    inner = open_sealed(sealed, keys.sealing, max_bytes=limits.MESSAGE_BYTES)
+    verified = verify_enrolment_request(inner)
+    request = verified.request
+    code_digest = hashlib.sha256(request.one_time_code).digest()
+    with write_transaction(engine) as connection:
+        # (2)
+        enrolment = nodes.find_enrolment(connection, code_digest)
+        if enrolment is None or enrolment.node != request.node:
+            raise ProtocolError(Code.ENROLMENT_INVALID, "enrolment request: the one-time code is not known")
+        known = nodes.find_node(connection, request.node)
+        assert known is not None
+        if known.state is NodeState.DENIED:
+            raise ProtocolError(Code.NODE_DENIED, "enrolment request: the node is locked out")
+        if enrolment.answer is not None:
+            if enrolment.request_digest == verified.digest:
+                return enrolment.answer
+            raise ProtocolError(Code.ENROLMENT_INVALID, "enrolment request: the one-time code is used up")
+        if now >= enrolment.expires_at:
+            raise ProtocolError(Code.ENROLMENT_INVALID, "enrolment request: the one-time code is past its end")
+        # (3)
+        answer = EnrolmentAnswer(
+            node=request.node, epoch=known.epoch + 1, node_key=request.node_key, digest=verified.digest, at=now
+        )
+        signed = sign_enrolment_answer(answer, keys.publisher)
+        nodes.start_epoch(
+            connection,
+            request.node,
+            epoch=answer.epoch,
+            signing_key=request.node_key,
+            sealing_key=request.node_sealing_key,
+            enrolment_digest=verified.digest,
+            at=now,
+        )
+        nodes.use_enrolment(connection, code_digest, request_digest=verified.digest, answer=signed, at=now)
+    return signed

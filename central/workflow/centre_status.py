@@ -1,0 +1,78 @@
+"""`status`: the figures of the centre at a glance, without anybody's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, func, select
+
+from central.store import bundles, doses, ledger
+from central.store.database import read_transaction, revision_of
+from central.store.nodes import NodeRow, list_nodes
+from central.store.published_sets import PublishedKind, newest_set
+from central.store.registry_people import count_people
+from central.store.tables import day_runs, health_certificates
+
+
+@dataclass(frozen=True, slots=True)
+class CentreStatus:
+    """The centre at one instant.
+
+    Attributes:
+        ledger_size: entries, the genesis entry counted.
+        root: of the ledger, hexadecimal.
+        head_at: epoch seconds, UTC, of the newest head.
+        nodes: every node.
+        verdicts: for each facility the number of doses admitted, and of those that wait by code.
+        catalogue_version, trust_list_version: newest published.
+        registry_people: people in the embedded registry.
+        forks: bundles of second histories.
+        certificates: health certificates issued.
+        last_run_day: day of the newest end-of-day run, or "".
+    """
+
+    ledger_size: int
+    root: str
+    head_at: int
+    nodes: tuple[NodeRow, ...]
+    verdicts: dict[str, dict[str, int]]
+    catalogue_version: int
+    trust_list_version: int
+    registry_people: int
+    forks: int
+    certificates: int
+    last_run_day: str
+
+
+def centre_status(engine: Engine) -> CentreStatus | None:
+    """The figures, or None where `init` never ran.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    if revision_of(engine) is None:
+        return None
+    with read_transaction(engine) as connection:
+        head = ledger.newest_head(connection)
+        if head is None:
+            return None
+        last_day = connection.execute(select(func.max(day_runs.c.day))).scalar()
+        issued = connection.execute(select(func.count()).select_from(health_certificates)).scalar_one()
+        return CentreStatus(
+            ledger_size=head.head.size,
+            root=head.head.root.hex(),
+            head_at=head.head.at,
+            nodes=tuple(list_nodes(connection)),
+            verdicts=doses.count_verdicts(connection),
+            catalogue_version=_version(connection, PublishedKind.CATALOGUE),
+            trust_list_version=_version(connection, PublishedKind.TRUST_LIST),
+            registry_people=count_people(connection),
+            forks=bundles.count_forks(connection),
+            certificates=issued,
+            last_run_day=last_day or "",
+        )
+
+
+def _version(connection: Connection, kind: PublishedKind) -> int:
+    newest = newest_set(connection, kind)
+    return 0 if newest is None else newest.version

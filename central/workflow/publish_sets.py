@@ -1,0 +1,78 @@
+"""Publishes the versioned, signed sets: catalogue and trust list; each publication is one version more."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from central.store import nodes, trust
+from central.store.key_store import KeyRing, KeyRole
+from central.store.published_sets import PublishedKind, PublishedSet, newest_set, put_set
+from central.store.trust import CertificateRole
+from sync_protocol import keys as public_keys
+from sync_protocol.catalogue import Catalogue, sign_catalogue, verify_catalogue
+from sync_protocol.catalogue_toml import catalogue_from_toml
+from sync_protocol.days import DAY_SECONDS
+from sync_protocol.trust_list import TrustList, sign_trust_list
+
+COUNTRY: Final = "VN"
+
+
+def publish_catalogue(connection: Connection, text: str, *, keys: KeyRing, days: int, now: int) -> int:
+    """Publishes the operator's catalogue file (TOML) as the next version; gives the version.
+
+    Raises:
+        ProtocolError: FIELD_… where the file breaks a rule; nothing is published.
+    """
+    version, expires_at = _next(connection, PublishedKind.CATALOGUE), now + days * DAY_SECONDS
+    catalogue = catalogue_from_toml(text, version=version, issued_at=now, expires_at=expires_at)
+    signed = sign_catalogue(catalogue, keys.publisher)
+    put_set(connection, PublishedSet(PublishedKind.CATALOGUE, "", version, now, expires_at, signed))
+    return version
+
+
+def publish_trust_list(connection: Connection, *, keys: KeyRing, days: int, now: int) -> int:
+    """Publishes whom nodes are to trust now, as the next version; gives the version."""
+    version, expires_at = _next(connection, PublishedKind.TRUST_LIST), now + days * DAY_SECONDS
+    content = trust_list_content(connection, version=version, issued_at=now, expires_at=expires_at)
+    signed = sign_trust_list(content, keys.publisher)
+    put_set(connection, PublishedSet(PublishedKind.TRUST_LIST, "", version, now, expires_at, signed))
+    return version
+
+
+def trust_list_content(
+    connection: Connection, *, version: int, issued_at: int, expires_at: int, with_nodes: bool = False
+) -> TrustList:
+    """Whom the centre asks others to trust.
+
+    Args:
+        version: of the list.
+        issued_at, expires_at: epoch seconds, UTC.
+        with_nodes: add the keys of all nodes, for auditors who verify bundles.
+    """
+    sealing = trust.centre_public_keys(connection, KeyRole.SEALING)
+    return TrustList(
+        version=version,
+        issued_at=issued_at,
+        expires_at=expires_at,
+        ledger_keys=trust.centre_public_keys(connection, KeyRole.LEDGER),
+        sealing_keys=tuple(public_keys.load_ec_public_key(public_keys.encode_public_key(key)) for key in sealing),
+        document_signers=trust.trusted(connection, CertificateRole.DOCUMENT_SIGNER),
+        organisation_anchors=trust.trusted(connection, CertificateRole.ORGANISATION_ANCHOR),
+        node_keys=tuple(nodes.node_keys(connection)) if with_nodes else (),
+        revoked=trust.revocation_list(connection),
+    )
+
+
+def current_catalogue(connection: Connection) -> Catalogue:
+    """The newest catalogue, its signature verified again; its end is for nodes, the centre uses what it published."""
+    published = newest_set(connection, PublishedKind.CATALOGUE)
+    assert published is not None
+    publisher = trust.centre_public_keys(connection, KeyRole.PUBLISHER)[0]
+    return verify_catalogue(published.content, publisher, at=None)
+
+
+def _next(connection: Connection, kind: PublishedKind) -> int:
+    newest = newest_set(connection, kind)
+    return 1 if newest is None else newest.version + 1
