@@ -12,6 +12,7 @@ Errors name the message and the key, never the value: values are people's data.
 # ruff: noqa: A002  (`max` and `min` are what the readers of a bound look for)
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final, cast
 
@@ -161,7 +162,7 @@ def check_text(text: str, *, what: str) -> None:
     Raises:
         ProtocolError: FIELD_INVALID.
     """
-    if text.isascii() and text.isprintable():
+    if _PLAIN.fullmatch(text):
         return
     if not unicodedata.is_normalized("NFC", text):
         raise ProtocolError(Code.FIELD_INVALID, f"{what}: must be in Unicode form NFC")
@@ -169,5 +170,7 @@ def check_text(text: str, *, what: str) -> None:
         raise ProtocolError(Code.FIELD_INVALID, f"{what}: must hold no control characters")
 
 
+# Printable ASCII and the composed Latin letters of Vietnamese: such text is NFC and holds nothing to refuse.
+_PLAIN: Final = re.compile(r"[ -~\u00c0-\u024f\u1ea0-\u1ef9]*")
 # Control, format, surrogate, private use, unassigned, line and paragraph separators.
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -33,6 +33,8 @@ _SEPARATORS: Final = " -,‐‑–"
 _PLAIN: Final = str.maketrans(
     {**_LETTERS, **dict.fromkeys(_DROPPED, None), **dict.fromkeys(_SEPARATORS, " ")},
 )
+# The combining marks that Latin letters decompose to.
+_MARKS: Final = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 _SPACES: Final = re.compile(r"\s+")
 _TRANSLITERATED: Final = re.compile(r"[A-Z<]{1,80}")
 
@@ -42,8 +44,10 @@ def fold(name: str) -> str:
     # Apostrophes that are spacing accents decompose, so the table is applied before the decomposition.
     upper = unicodedata.normalize("NFC", name).upper().translate(_PLAIN)
     if not upper.isascii():
-        decomposed = unicodedata.normalize("NFD", upper)
-        upper = "".join(character for character in decomposed if not unicodedata.combining(character))
+        upper = _MARKS.sub("", unicodedata.normalize("NFD", upper))
+    if not upper.isascii():
+        # Marks of other scripts; rare, so the slow way.
+        upper = "".join(character for character in upper if not unicodedata.combining(character))
     return " ".join(upper.split())
 
 
