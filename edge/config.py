@@ -74,7 +74,7 @@ _TEXTS: Final = ("host", "centre_url", "signer", "pkcs11_module")
 SETTINGS: Final = (*_TEXTS, *_NUMBERS)
 # Read by the command line itself, before there is a directory with settings.
 PROGRAM_VARIABLES: Final = ("HCVX_EDGE_DIRECTORY", "HCVX_EDGE_PASSPHRASE")
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 TEMPLATE: Final = """\
 # Settings of this node. Each line shows the default; remove the # to change it.

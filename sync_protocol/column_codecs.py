@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final, Protocol
 
-from sync_protocol.column_costs import NUMBERS, RANGE, TABLE, Column, cheapest, fold, split, starts, unfold
+from sync_protocol.column_costs import NUMBERS, RANGE, TABLE, Column, cheapest, fold, is_worth_splitting, split, starts, unfold
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.range_coder import RangeDecoder, RangeEncoder
 from sync_protocol.vocabulary import PLACES, WORD_FREQUENCIES, WORD_STARTS, WORD_SYMBOLS, WORDS
@@ -207,6 +207,8 @@ class ColumnReader:
         if min(left) < 1 or sum(left) != rows:
             raise _invalid("the frequencies of a table are not those of its column")
         groups = split(list(range(rows)), context)
+        if context is not None and not is_worth_splitting(len(groups), frequencies=left, rows=rows):
+            raise _invalid("a table for each value of a context costs more than one for all")
         column = [0] * rows
         for number, group in enumerate(groups):
             frequencies = self._take_shares(left) if number < len(groups) - 1 else left

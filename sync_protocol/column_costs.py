@@ -20,6 +20,8 @@ NUMBERS: Final = 1
 TABLE: Final = 2
 # A context that splits the rows further than this costs more in tables than it saves.
 _GROUPS_MAX: Final = 64
+# What a value's share of one group is reckoned to cost, in 64ths of a bit.
+_SHARE_COST: Final = 96
 
 
 def cheapest(values: Column, contexts: Sequence[Column]) -> tuple[int, int]:
@@ -44,10 +46,26 @@ def cheapest(values: Column, contexts: Sequence[Column]) -> tuple[int, int]:
         groups = Counter(context)
         if 1 < len(groups) <= _GROUPS_MAX:
             joint = _entropy(Counter(zip(context, values, strict=True)), rows) - _entropy(groups, rows)
-            cost = table + joint + 96 * (len(groups) - 1) * len(counts)
+            cost = table + joint + _SHARE_COST * (len(groups) - 1) * len(counts)
             if cost < best[1]:
                 best = (TABLE + 1 + number, cost)
     return best
+
+
+def is_worth_splitting(groups: int, *, frequencies: Sequence[int], rows: int) -> bool:
+    """Whether a writer could have found a table for each of so many groups cheaper than one table for all.
+
+    A reader asks before it reads: shares of thousands of values in thousands of groups would keep it busy for minutes,
+    and no writer writes them.
+
+    Args:
+        groups: how many different values the context has.
+        frequencies: how often each value of the column occurs in all groups together.
+        rows: their sum.
+    """
+    # One table for all costs the entropy; logarithms are rounded, so each row may be off by one in either place.
+    saved = rows * _log(rows) - sum(count * _log(count) for count in frequencies) + 2 * rows
+    return 1 < groups <= _GROUPS_MAX and _SHARE_COST * (groups - 1) * len(frequencies) < saved
 
 
 def _entropy(counts: Counter[int] | Counter[tuple[int, int]], rows: int) -> int:

@@ -100,8 +100,9 @@ def decrypt(
         raise _not_cose("unknown unprotected headers")
     if strict and (headers.keys() != {cose.ALG, cose.CONTENT_TYPE} or inner_headers.keys() != {cose.ALG}):
         raise _not_cose("unknown protected headers")
-    if strict and (cose.encode_protected(headers) != protected or cose.encode_protected(inner_headers) != inner):
-        raise ProtocolError(Code.NOT_DETERMINISTIC, "a protected header is not deterministic")
+    if strict:
+        cose.check_deterministic(protected, headers)
+        cose.check_deterministic(inner, inner_headers)
     if headers.get(cose.CONTENT_TYPE) != content_type:
         raise ProtocolError(Code.CONTENT_TYPE, f"the message is not of type {content_type}")
     if headers.get(cose.ALG) != _A256GCM or inner_headers.get(cose.ALG) != KeyAgreement.ES_A256KW:

@@ -23,7 +23,7 @@ from edge.store import node_identity
 from edge.store.database import Database
 from edge.store.key_file import open_key_file
 from edge.web.formats import iso_day
-from sync_protocol.days import local_day, to_datetime
+from sync_protocol.days import day_start, local_day, to_datetime
 from sync_protocol.enrolment_file import parse_enrolment_file
 from sync_protocol.errors import Code
 from sync_protocol.population import PersonKey, build_pack, sign_pack
@@ -37,6 +37,16 @@ from tests.simulator import Fault, SimulatedCentre
 PASSPHRASE = "mật khẩu của trạm"
 PASSWORD = "mật khẩu tệp khóa"
 ROOT = Path(__file__).parents[2]
+# Five in the afternoon of the local day before the real one: the tests do not depend on the hour at which they run.
+AFTERNOON = day_start(local_day(SystemClock().now())) - 7 * 3_600
+
+
+class AfternoonClock:
+    """The clock of these tests."""
+
+    def now(self) -> int:
+        """Epoch seconds, UTC."""
+        return AFTERNOON
 
 
 @dataclass(slots=True)
@@ -54,6 +64,7 @@ class Desk:
             ["--directory", str(self.directory / "node"), *arguments, "--json"],
             input=typed,
             env={"HCVX_EDGE_PASSPHRASE": PASSPHRASE},
+            obj=AfternoonClock(),
         )
         assert done.exception is None or isinstance(done.exception, SystemExit), done.output
         assert done.exit_code == exit_code, done.output
@@ -76,7 +87,7 @@ class Desk:
 
     def pack(self, count: int) -> Path:
         """A population pack of the first so many people of the list, sealed to the node."""
-        now = SystemClock().now()
+        now = AFTERNOON
         people = [villager(number) for number in range(1, count + 1)]
         pack = build_pack(
             [PersonKey(one.number, one.name, sex=one.sex, birth_date=one.birth_date) for one in people],
@@ -98,7 +109,7 @@ class Desk:
     def day_list(self, count: int) -> Path:
         """A day list of today."""
         path = self.directory / "list.xlsx"
-        today = iso_day(local_day(SystemClock().now()))
+        today = iso_day(local_day(AFTERNOON))
         rows = [
             list_row(number) | {"Ngày tiêm": today, "Giờ tiêm": "00:00", "Hạn dùng": "31/12/2099"}
             for number in range(1, count + 1)
@@ -109,9 +120,9 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    centre = SimulatedCentre(SystemClock().now)
+    centre = SimulatedCentre(AfternoonClock().now)
     key = ec_key("organisation")
-    at = to_datetime(SystemClock().now()) - timedelta(days=30)
+    at = to_datetime(AFTERNOON) - timedelta(days=30)
     certificate = issue_certificate(make_ca("Thử", at), key, subject="Trạm", at=at)
     (tmp_path / "key.p12").write_bytes(write_pkcs12(key, certificate, password=PASSWORD))
     with serve_centre(centre) as url:

@@ -1,0 +1,85 @@
+"""How the pages write numbers, instants and sizes: 1.234, 17:02, 21/11/2026, thứ Sáu. Local time is Vietnam's."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Final
+
+from flask import Flask
+
+from sync_protocol.days import VIETNAM, local_day
+from sync_protocol.names import fold
+
+_WEEKDAYS: Final = ("thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy", "Chủ nhật")
+_KILO: Final = 1_000
+_HOUR_SECONDS: Final = 3_600
+
+
+def clock(instant: int) -> str:
+    """The time of day, 17:02."""
+    return _local(instant).strftime("%H:%M")
+
+
+def day(instant: int) -> str:
+    """The day with its name: thứ Sáu, 15/04/2022."""
+    at = _local(instant)
+    return f"{_WEEKDAYS[at.weekday()]}, {at.strftime('%d/%m/%Y')}"
+
+
+def iso_day(text: str) -> str:
+    """A stored day "2022-04-15" as 15/04/2022; a bare year stays what it is."""
+    if len(text) != len("2022-04-15"):
+        return text
+    return date.fromisoformat(text).strftime("%d/%m/%Y")
+
+
+def moment(instant: int, now: int) -> str:
+    """The time of day, with the day in front of it unless it is today."""
+    at = _local(instant)
+    return at.strftime("%H:%M" if local_day(instant) == local_day(now) else "%d/%m %H:%M")
+
+
+def count(number: int) -> str:
+    """A number with points between thousands: 1.234."""
+    return f"{number:,}".replace(",", ".")
+
+
+def size(number: int) -> str:
+    """A size in bytes for people: 812 B, 41,3 KB, 12,0 GB."""
+    value, unit = float(number), "B"
+    for unit in ("B", "KB", "MB", "GB", "TB"):  # noqa: B007
+        if value < _KILO:
+            break
+        value /= _KILO
+    return f"{number} B" if unit == "B" else f"{value:.1f} {unit}".replace(".", ",")
+
+
+def duration(seconds: int) -> str:
+    """A span for people: 4 giờ 12 phút."""
+    hours, minutes = seconds // _HOUR_SECONDS, seconds % _HOUR_SECONDS // 60
+    return f"{hours} giờ {minutes} phút" if hours else f"{minutes} phút"
+
+
+def given_name_first(name: str) -> tuple[str, ...]:
+    """The key by which lists of people are sorted: the given name, then all of the name; letters before their marks."""
+    given = name.rpartition(" ")[2]
+    return (fold(given), given, fold(name), name)
+
+
+def install(app: Flask) -> None:
+    """Give the templates these words."""
+    app.jinja_env.filters.update(
+        {
+            "clock": clock,
+            "day": day,
+            "iso_day": iso_day,
+            "moment": moment,
+            "count": count,
+            "bytes": size,
+            "duration": duration,
+        }
+    )
+
+
+def _local(instant: int) -> datetime:
+    return datetime.fromtimestamp(instant, VIETNAM)

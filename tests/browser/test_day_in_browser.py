@@ -1,0 +1,215 @@
+"""One person from the card to the ledger in a real browser, by keyboard alone, served by the node as it is installed.
+
+Screenshots of every page, wide and narrow, are written to `screenshots/` for people to look at.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from edge.app import make_server
+from edge.workflow.record_dose import Submission
+from tests.browser.visitor import PASSWORD, make_node, send_now, words_in
+from tests.edge.clinic import NOW, Clinic, facts, make_clinic, villager
+
+CHROMIUM: Final = Path("/usr/bin/chromium")
+SCREENSHOTS: Final = Path(__file__).parents[2] / "screenshots"
+OPTIONS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SIZES: Final = {"wide": (1366, 768), "narrow": (360, 740)}
+CARD: Final = "054185000123|123456789|Đặng Thị Ánh|01031985|Nữ|Thôn 2, Hòa Hiệp|25122021"
+PERSONAL: Final = ("Đặng", "%C4%90", "Ánh", "054185000123", "1985")
+PAGES: Final = {
+    "today": "/",
+    "dose": "/doses/new",
+    "sign": "/sign",
+    "sync": "/sync",
+    "waiting": "/waiting/identity-mismatch",
+    "missing": "/nowhere",
+}
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    """A morning's work: people who match, people whose birth date differs, and one person still to come."""
+    clinic = make_clinic(tmp_path)
+    people = [villager(number) for number in range(1, 13)]
+    differing = [villager(number, birth_date="1985-03-02") for number in range(10, 13)]
+    clinic.give_pack([*people[:9], *differing, villager(123, name="Đặng Thị Ánh")])
+    for number, person in enumerate(people):
+        clinic.record(Submission(f"morning-{number:02d}", person, facts(given_at=NOW - 2_000 * (number + 1))))
+    return clinic
+
+
+@contextmanager
+def served(directory: Path, clinic: Clinic) -> Iterator[str]:
+    """The node behind waitress in a thread of its own; gives its address."""
+    node = make_node(directory, clinic.database)
+    server = make_server(node, "127.0.0.1", 0, send_now=send_now(node, clinic.centre))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"  # type: ignore[union-attr]
+    finally:
+        server.close()
+        thread.join(timeout=10)
+
+
+@contextmanager
+def open_page(browser: Browser, size: str) -> Iterator[tuple[Page, list[str]]]:
+    """A page of this size, and every address that it asked for."""
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN")
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: pytest.fail(f"a script of ours failed: {error.name}"))
+    yield page, asked
+    context.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    """Write a screenshot of the whole page; no page may be wider than the window."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is too wide"
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def press(page: Page, *keys: str) -> None:
+    """Press keys; the last one leads to another page."""
+    for key in keys[:-1]:
+        page.keyboard.press(key)
+    with page.expect_navigation():
+        page.keyboard.press(keys[-1])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_person_from_the_card_to_the_ledger_by_keyboard(
+    tmp_path: Path, browser: Browser, clinic: Clinic, size: str
+) -> None:
+    with served(tmp_path, clinic) as address, open_page(browser, size) as (page, asked):
+        page.goto(address)
+        press(page, "Alt+2")
+        # The cursor waits in the box: the scanner types its line and Enter.
+        page.keyboard.type(CARD)
+        press(page, "Enter")
+        assert page.input_value("#name") == "Đặng Thị Ánh"
+        shoot(page, f"{size}-dose-filled")
+        press(page, "Enter")
+        assert "Đã lưu 19001A-000013" in page.inner_text("[role=status]")
+        assert "Đã khớp" in page.inner_text("[role=status]")
+        shoot(page, f"{size}-dose-saved")
+        page.reload()
+        assert clinic.count("doses") == 13
+
+        press(page, "Alt+3")
+        shoot(page, f"{size}-sign")
+        press(page, "Enter")
+        assert "Sẽ ký 10 mũi tiêm" in page.inner_text("h1")
+        shoot(page, f"{size}-preview")
+        page.keyboard.type("Trần Thị Bưởi")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.type("sai")
+        press(page, "Enter")
+        assert page.input_value("#pin") == ""
+        shoot(page, f"{size}-preview-wrong")
+        page.keyboard.type(PASSWORD)
+        press(page, "Enter")
+        assert "Đã ký 10 mũi tiêm" in page.inner_text("[role=status]")
+        shoot(page, f"{size}-signed")
+
+        press(page, "Alt+4")
+        assert "1 gói chờ gửi" in page.inner_text("main")
+        shoot(page, f"{size}-sync-pending")
+        press(page, "Enter")
+        assert "Ở trung tâm từ 16:30" in page.inner_text("main")
+        shoot(page, f"{size}-sync-done")
+        press(page, "Alt+1")
+        shoot(page, f"{size}-today-evening")
+        assert not words_in(asked, PERSONAL)
+        assert all(url.startswith(address) for url in asked)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_fits_the_window(tmp_path: Path, browser: Browser, clinic: Clinic, size: str) -> None:
+    with served(tmp_path, clinic) as address, open_page(browser, size) as (page, _):
+        for name, path in PAGES.items():
+            page.goto(address + path)
+            shoot(page, f"{size}-{name}")
+
+
+def test_a_scan_with_the_cursor_nowhere_lands_in_the_box(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
+    with served(tmp_path, clinic) as address, open_page(browser, "wide") as (page, _):
+        page.goto(f"{address}/doses/new")
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.type(CARD)
+        press(page, "Enter")
+        assert page.input_value("#number") == "054185000123"
+
+
+def test_faults_are_shown_with_the_cursor_in_the_first_one(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
+    with served(tmp_path, clinic) as address, open_page(browser, "wide") as (page, _):
+        page.goto(f"{address}/doses/new")
+        page.fill("#name", "Lê Thị Sai")
+        page.fill("#birth_date", "31/02/1985")
+        page.fill("#given_time", "25:99")
+        page.focus("#given_time")
+        press(page, "Enter")
+        assert page.evaluate("document.activeElement.id || document.activeElement.name") in ("sex", "birth_date")
+        assert page.input_value("#birth_date") == "31/02/1985"
+        shoot(page, "wide-dose-faults")
+
+
+def test_filtering_the_list_narrows_what_is_previewed(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
+    with served(tmp_path, clinic) as address, open_page(browser, "wide") as (page, _):
+        page.goto(f"{address}/sign?state=ready")
+        page.fill("#text", "cuc")
+        shown = page.locator("#doses tbody tr:visible").count()
+        assert 0 < shown < 9
+        with page.expect_navigation():
+            page.get_by_role("button", name="Xem trước").press("Enter")
+        assert f"Sẽ ký {shown} mũi tiêm" in page.inner_text("h1")
+
+
+def test_the_pages_work_without_javascript(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
+    with served(tmp_path, clinic) as address:
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(f"{address}/doses/new")
+        page.fill("#card", CARD)
+        page.press("#card", "Enter")
+        page.click("text=Lưu mũi tiêm")
+        assert "Đã lưu" in page.inner_text("main")
+        page.goto(f"{address}/sign")
+        page.get_by_role("button", name="Xem trước").click()
+        page.fill("#officer_name", "Trần Thị Bưởi")
+        page.fill("#pin", PASSWORD)
+        page.press("#pin", "Enter")
+        assert "Đã ký 10 mũi tiêm" in page.inner_text("main")
+        context.close()

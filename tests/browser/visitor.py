@@ -1,0 +1,103 @@
+"""Somebody at the station's browser, without the browser: asks for pages of a node, fills in forms, follows answers."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from edge.app import create_app
+from edge.bootstrap import Node
+from edge.config import Config
+from edge.store.database import Database
+from edge.workflow.exchange import ExchangeResult, exchange
+from edge.workflow.read_catalogue import CatalogueShelf
+from sync_protocol.signers.software import write_pkcs12
+from tests.builders import SeededEntropy
+from tests.edge.clinic import NOW
+from tests.edge.station import TickingClock, organisation_signer
+from tests.simulator import SimulatedCentre
+
+ADDRESS: Final = "http://127.0.0.1:8750"
+PASSWORD: Final = "mat-khau-tep-khoa"
+_TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
+_HIDDEN: Final = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
+_ADDRESSES: Final = re.compile(r'(?:href|action|formaction|src)="([^"]*)"')
+
+
+@dataclass(slots=True)
+class Visitor:
+    """One browser session. `addresses` is every address that a page named or an answer sent the browser to."""
+
+    client: FlaskClient
+    addresses: set[str] = field(default_factory=set)
+    text: str = ""
+
+    def get(self, path: str, *, status: int = 200) -> str:
+        """Open a page; gives its text."""
+        return self._seen(self.client.get(path, base_url=ADDRESS), status)
+
+    def post(
+        self, path: str, form: Mapping[str, str | Sequence[str]] | None = None, *, status: int | None = None
+    ) -> str:
+        """Send a form of the page that is open, with its token, as a browser does; follows redirects."""
+        self.addresses.add(path)
+        found = _TOKEN.search(self.text) or _TOKEN.search(self.get("/sign"))
+        assert found is not None
+        answer = self.client.post(
+            path,
+            base_url=ADDRESS,
+            data={"csrf_token": found[1], **(form or {})},
+            headers={"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+        )
+        if status is None:
+            assert answer.status_code == 303, answer.text
+            self.addresses.add(answer.headers["Location"])
+            return self.get(answer.headers["Location"])
+        return self._seen(answer, status)
+
+    def hidden(self) -> dict[str, str | Sequence[str]]:
+        """The hidden fields of the page that is open; those that occur more than once as lists."""
+        found: dict[str, list[str]] = {}
+        for name, value in _HIDDEN.findall(self.text):
+            found.setdefault(name, []).append(value)
+        return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+    def _seen(self, answer: TestResponse, status: int) -> str:
+        assert answer.status_code == status, answer.text
+        self.text = html.unescape(answer.text)
+        self.addresses.update(map(html.unescape, _ADDRESSES.findall(answer.text)))
+        return self.text
+
+
+def make_node(directory: Path, database: Database, clock: TickingClock | None = None) -> Node:
+    """The open node as `hcvx-edge run` has it, with a software signer in a file."""
+    file = directory / "signer.p12"
+    if not file.exists():
+        signer = organisation_signer()
+        assert signer.certificate is not None
+        file.write_bytes(write_pkcs12(signer._private_key, signer.certificate, password=PASSWORD))
+    config = Config(directory, signer=f"software:{file}")
+    return Node(config, database, clock or TickingClock(NOW), SeededEntropy(77), CatalogueShelf(database))
+
+
+def send_now(node: Node, centre: SimulatedCentre) -> Callable[[], ExchangeResult]:
+    """What the button "send now" does."""
+    return lambda: exchange(node.database, centre, now=node.clock.now, entropy=SeededEntropy(78))
+
+
+def visit(node: Node, centre: SimulatedCentre) -> Visitor:
+    """A browser that has opened no page yet."""
+    return Visitor(create_app(node, send_now=send_now(node, centre)).test_client())
+
+
+def words_in(addresses: Iterable[str], words: Iterable[str]) -> list[str]:
+    """Those of the words that stand in one of the addresses."""
+    joined = "\n".join(addresses)
+    return [word for word in words if word and word in joined]

@@ -1,0 +1,218 @@
+"""All pages: they render, load nothing from elsewhere, name no person in an address, and say what waits and why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from edge.app import create_app
+from edge.domain.pass_journal import PassCode, PassRefusedError
+from edge.domain.refusals import EdgeCode, Finding, RefusedError, refuse, words
+from edge.web import form_words
+from edge.web.charts import hours
+from edge.web.formats import given_name_first
+from edge.web.sentences import identity_sentence, reason_words
+from edge.workflow.record_dose import Submission
+from sync_protocol.dose import IdentityState
+from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.signers.token_errors import TokenCode, TokenError
+from sync_protocol.verdict import Verdict, VerdictState
+from tests.browser.visitor import ADDRESS, PASSWORD, Visitor, make_node, visit, words_in
+from tests.edge.clinic import NOW, facts, make_clinic, villager
+from tests.edge.station import Station, make_station
+from tests.simulator import Fault
+
+PAGES = ("/", "/?day=all", "/?day=2022-04-14", "/doses/new", "/sign", "/sync", "/waiting/identity-mismatch", "/nowhere")
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Station:
+    return make_station(tmp_path)
+
+
+@pytest.fixture
+def visitor(tmp_path: Path, station: Station) -> Visitor:
+    return visit(make_node(tmp_path, station.database, station.clock), station.centre)
+
+
+def evening(station: Station, visitor: Visitor) -> None:
+    """A day with something of everything: admitted, held back, refused, on its way, unsigned for several reasons."""
+    station.record(9)
+    station.record(2, state=IdentityState.MISMATCH)
+    station.record(1, state=IdentityState.WAITING)
+    verdicts = {
+        2: Verdict(VerdictState.QUARANTINED, Code.DOSE_DUPLICATE),
+        3: Verdict(VerdictState.REFUSED, Code.LOT_EXPIRED),
+    }
+    station.centre.judge = lambda dose: verdicts.get(dose.sequence, Verdict(VerdictState.ADMITTED, None))
+    whole = station.plan()[0]
+    station.sign(replace(whole, doses=whole.doses[:5], people=5))
+    visitor.get("/sync")
+    visitor.post("/sync/now")
+    whole = station.plan()[0]
+    station.sign(replace(whole, doses=whole.doses[:2], people=2))
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("filled", [False, True])
+def test_every_page_renders_and_loads_nothing_from_elsewhere(
+    visitor: Visitor, station: Station, page: str, filled: bool
+) -> None:
+    if filled:
+        evening(station, visitor)
+    text = visitor.get(page, status=404 if page == "/nowhere" else 200)
+    assert "Trạm Y tế xã Hòa Hiệp" in text
+    assert not re.search(r'\sstyle="|\son[a-z]+="|<style|<script(?! src="/static/)|javascript:', text)
+    assert not re.search(r'(?:href|src|action)="(?:https?:)?//', text)
+    assert text.count("autofocus") <= 1
+    assert not re.search(r"\{\{|\{%|None|Undefined", text)
+
+
+def test_every_get_route_is_among_the_pages_that_are_tried(tmp_path: Path, station: Station) -> None:
+    app = create_app(make_node(tmp_path, station.database))
+    routes = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert routes == {"/", "/doses/new", "/sign", "/sync", "/waiting/<reason>", "/static/<path:filename>"}
+
+
+def test_no_address_names_a_person(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+    visitor = visit(make_node(tmp_path, clinic.database), clinic.centre)
+    people = [villager(number) for number in range(1, 6)]
+    clinic.give_pack(people[:3])
+    for number, person in enumerate(people):
+        clinic.record(Submission(f"dose-{number:04d}", person, facts(given_at=NOW - 600 * number)))
+    # A walk over all pages and all links, then the forms with names in them.
+    waiting, seen = ["/"], set()
+    while waiting:
+        page = waiting.pop()
+        if page in seen or not page.startswith("/") or page.startswith("/static"):
+            continue
+        seen.add(page)
+        answer = visitor.client.get(page, base_url=ADDRESS)
+        if answer.status_code == 200:
+            visitor.get(page)
+            waiting += sorted(visitor.addresses - seen)
+    visitor.post("/doses/card", {"card": people[0].name}, status=200)
+    visitor.post("/sign", {"text": people[0].phone}, status=200)
+    visitor.post("/sign/preview", {"dose": ["1", "2"]}, status=200)
+    visitor.post("/sign/run", {**visitor.hidden(), "officer": "Trần Thị Ánh", "pin": PASSWORD})
+    personal = [text for person in people for text in (*person.name.split(), person.number, person.phone)]
+    assert len(seen) > 6
+    assert not words_in(visitor.addresses, [*personal, "1985", "Trần", "Ánh"])
+
+
+def test_the_figures_of_the_day_add_up(visitor: Visitor, station: Station) -> None:
+    evening(station, visitor)
+    text = visitor.get("/")
+    assert "<b>12</b> đã ghi" in text
+    assert "<b>7</b> đã ký" in text
+    assert "<b>5</b> chưa ký" in text
+    counts = [int(found) for found in re.findall(r'</th><td class="number">(\d+)</td><td class="number quiet">', text)]
+    assert sum(counts) == 12
+
+
+def test_the_next_thing_to_do_follows_the_day(visitor: Visitor, station: Station) -> None:
+    assert "Ghi mũi tiêm tiếp theo" in visitor.get("/")
+    station.record(2)
+    assert "Ký 2 mũi tiêm hôm nay" in visitor.get("/")
+    station.sign()
+    assert "1 gói chờ gửi về trung tâm" in visitor.get("/")
+    visitor.post("/sync/now")
+    assert "Ghi mũi tiêm tiếp theo" in visitor.get("/")
+
+
+def test_what_came_back_stands_on_the_sync_page_with_cause_and_cure(visitor: Visitor, station: Station) -> None:
+    evening(station, visitor)
+    text = visitor.get("/sync")
+    for said in ("1 tạm giữ", "1 bị trả lại", "19001A-000002", "19001A-000003", words(Code.LOT_EXPIRED).cure):
+        assert said in text
+    assert "Gói số 2" in text
+    assert "Chờ gửi" in text
+
+
+def test_a_network_that_is_away_is_a_sentence_and_no_error(visitor: Visitor, station: Station) -> None:
+    station.record(2)
+    station.sign()
+    station.centre.faults = [Fault.UNREACHED, None]
+    text = visitor.post("/sync/now")
+    assert "Mất mạng từ 16:30" in text
+    assert "thử lại lúc" in text
+    assert "Gửi lại không làm trùng" in text
+    assert "Ở trung tâm từ 16:30" in visitor.post("/sync/now")
+
+
+def test_the_work_list_names_the_field_that_differs_and_asks_again_on_request(tmp_path: Path) -> None:
+    clinic = make_clinic(tmp_path)
+    visitor = visit(make_node(tmp_path, clinic.database), clinic.centre)
+    clinic.record(Submission("dose-0001", villager(1), facts()))
+    visitor.get("/waiting/identity-waiting")
+    visitor.post("/identity/check", status=422)
+    clinic.give_pack([villager(1, birth_date="1985-03-02")])
+    visitor.post("/identity/check")
+    assert "ngày sinh</span>" in visitor.get("/waiting/identity-mismatch")
+
+
+def errors() -> list[Exception]:
+    """One of every kind that a page may have to show."""
+    return [
+        *(refuse(code, "card") for code in EdgeCode),
+        *(refuse(code, "card") for code in Code),
+        *(PassRefusedError(code) for code in PassCode),
+        *(TokenError(code) for code in TokenCode),
+        *(ProtocolError(code, "a rule") for code in Code),
+    ]
+
+
+def test_every_refusal_has_a_page_with_its_code_a_sentence_and_a_cure(tmp_path: Path, station: Station) -> None:
+    app: Flask = create_app(make_node(tmp_path, station.database))
+    planted: list[Exception] = []
+
+    @app.get("/refused")
+    def refused() -> str:
+        raise planted.pop()
+
+    client = app.test_client()
+    for error in errors():
+        planted.append(error)
+        answer = client.get("/refused", base_url=ADDRESS)
+        code = error.findings[0].code if isinstance(error, RefusedError) else error.code  # type: ignore[attr-defined]
+        assert answer.status_code in (409, 422)
+        assert code.value in answer.text
+        assert len(re.findall(r"<h1>[^<]{5,}</h1>\s*<p class=\"lead\">[^<]{5,}</p>", answer.text)) == 1, code
+
+
+@pytest.mark.parametrize("state", list(IdentityState))
+def test_every_identity_state_is_a_sentence_with_what_comes_next(state: IdentityState) -> None:
+    said = identity_sentence(state)
+    assert said.signable == (state in (IdentityState.MATCHED, IdentityState.VOUCHED))
+    assert said.text.count(".") >= 2
+
+
+@pytest.mark.parametrize("code", [*EdgeCode, *Code])
+def test_every_finding_is_a_sentence_that_ends(code: EdgeCode | Code) -> None:
+    for field in form_words.FIELDS:
+        said = form_words.finding_sentence(Finding(code, True, field, "3"))
+        assert said.strip().endswith((".", "…")) or "trống" in said, said
+        assert ".." not in said
+
+
+def test_a_reason_of_a_newer_centre_is_shown_as_it_is() -> None:
+    assert reason_words("of-tomorrow").vi == "of-tomorrow"
+
+
+def test_lists_of_people_are_sorted_by_given_name_whatever_its_marks() -> None:
+    names = ["Võ Thị Yến", "Trần Văn Ân", "Lê Thị Đào", "Hồ Thị Bưởi", "Võ Ánh"]
+    given = [name.split()[-1] for name in sorted(names, key=given_name_first)]
+    assert given == ["Ân", "Ánh", "Bưởi", "Đào", "Yến"]
+
+
+def test_the_hours_reach_as_far_as_the_doses() -> None:
+    assert [column.hour for column in hours([], now_hour=None)] == list(range(6, 21))
+    late = hours([NOW + 6 * 3_600], now_hour=22)
+    assert late[-1].hour == 22
+    assert late[-1].is_now
+    assert late[-1].height == max(column.height for column in late)
