@@ -157,19 +157,23 @@ class PopulationPack:
         return check(self.holds, person_tags(self.pack_key, person))
 
     def holds(self, kind: TagKind, tag: bytes) -> bool:
-        """Whether a tag of this kind is in the pack; a binary search."""
-        block = self.tags[kind]
-        low, high = 0, len(block) // TAG_BYTES
-        while low < high:
-            middle = (low + high) // 2
-            found = block[middle * TAG_BYTES : (middle + 1) * TAG_BYTES]
-            if found == tag:
-                return True
-            if found < tag:
-                low = middle + 1
-            else:
-                high = middle
-        return False
+        """Whether a tag of this kind is in the pack."""
+        return has_tag(self.tags[kind], tag)
+
+
+def has_tag(block: bytes, tag: bytes) -> bool:
+    """Whether a tag stands among sorted, concatenated tags of one kind; a binary search."""
+    low, high = 0, len(block) // TAG_BYTES
+    while low < high:
+        middle = (low + high) // 2
+        found = block[middle * TAG_BYTES : (middle + 1) * TAG_BYTES]
+        if found == tag:
+            return True
+        if found < tag:
+            low = middle + 1
+        else:
+            high = middle
+    return False
 
 
 def build_pack(

@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.store.database import Tables
-from sync_protocol.population import TAG_BYTES, PackAnswer, PersonKey, PopulationPack, TagKind, check, person_tags
+from sync_protocol.population import (
+    TAG_BYTES,
+    PackAnswer,
+    PersonKey,
+    PopulationPack,
+    TagKind,
+    check,
+    has_tag,
+    person_tags,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class StoredPack:
         row = self._tables.execute(
             "SELECT tags FROM population_tags WHERE kind = ? AND first_byte = ?", (int(kind), tag[0])
         ).fetchone()
-        return row is not None and _bisect(bytes(row[0]), tag)
+        return row is not None and has_tag(bytes(row[0]), tag)
 
 
 def _pieces(block: bytes) -> list[bytes]:
@@ -87,17 +96,3 @@ def _pieces(block: bytes) -> list[bytes]:
             position += TAG_BYTES
         pieces.append(block[start:position])
     return pieces
-
-
-def _bisect(block: bytes, tag: bytes) -> bool:
-    low, high = 0, len(block) // TAG_BYTES
-    while low < high:
-        middle = (low + high) // 2
-        found = block[middle * TAG_BYTES : (middle + 1) * TAG_BYTES]
-        if found == tag:
-            return True
-        if found < tag:
-            low = middle + 1
-        else:
-            high = middle
-    return False
