@@ -9,6 +9,8 @@ from flask import Flask
 
 from central.bootstrap import Centre
 from central.web.nodes import nodes_blueprint
+from central.web.operator import operator_blueprint
+from central.web.passports import passports_blueprint
 from central.web.problems import handle_problems
 from central.web.security import secure
 from sync_protocol import limits
@@ -23,6 +25,8 @@ def create_app(centre: Centre) -> Flask:
     secure(app, public_url=centre.config.public_url, body_bytes=_BODY_BYTES)
     handle_problems(app)
     app.register_blueprint(nodes_blueprint(centre))
+    app.register_blueprint(operator_blueprint(centre))
+    app.register_blueprint(passports_blueprint(centre))
     return app
 
 

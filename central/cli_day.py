@@ -49,8 +49,8 @@ def end_of_day(state: State) -> None:
             now=centre.clock.now(),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    say(f"Lượt ký số {result.run}{' (tiếp tục lượt đang dở)' if result.taken_up else ''}:")
-    say(f"đã cấp {result.issued} chứng nhận cho {result.passports} người.")
+    taken_up = " (tiếp tục lượt đang dở)" if result.taken_up else ""
+    say(f"Lượt ký số {result.run}{taken_up}: đã cấp {result.issued} chứng nhận cho {result.passports} người.")
     for code, count in result.waiting.items():
         row = PROBLEMS[Code(code)]
         say(f"Chờ {count} mũi [{code}]: {row.vi} {row.cure}")
@@ -59,12 +59,12 @@ def end_of_day(state: State) -> None:
 
 @click.command()
 @click.option("--to", type=_OUT, help="Write every HC1 text to this file, one a line.")
-@click.option("--directory", type=_OUT_DIRECTORY, help="Write one file for each passport into this directory.")
+@click.option("--into", type=_OUT_DIRECTORY, help="Write one file for each passport into this directory.")
 @click.option("--run", type=click.IntRange(min=1), help="Only certificates of this end-of-day run.")
 @click.option("--passport", metavar="ID", help="Only this passport, by its opaque id.")
 @json_option
 @pass_state
-def passports(state: State, to: Path | None, directory: Path | None, run: int | None, passport: str | None) -> None:
+def passports(state: State, to: Path | None, into: Path | None, run: int | None, passport: str | None) -> None:
     """Hand out the HC1 texts of passports, the newest dose of each first; to the screen if no place is named."""
     config = load_config(state.directory, state.environment)
     engine = open_store(config)
@@ -73,12 +73,11 @@ def passports(state: State, to: Path | None, directory: Path | None, run: int | 
     for held in passport_texts(engine, run=run, name=passport):
         people += 1
         texts.extend(held.texts)
-        if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
-            write_artefact(directory / f"{held.id}.txt", _lines(held.texts))
+        if into is not None:
+            write_artefact(into / f"{held.id}.txt", _lines(held.texts))
     if to is not None:
         write_artefact(to, _lines(texts))
-    if to is None and directory is None and not state.as_json:
+    if to is None and into is None and not state.as_json:
         click.echo("\n".join(texts))
     say(f"{people} hộ chiếu, {len(texts)} mã HC1.")
     state.emit({"ok": True, "passports": people, "texts": len(texts)})

@@ -223,14 +223,15 @@ def _check_certificate(
     validity = window.against(last_second + 1)
     if validity is Against.AFTER:
         raise ProtocolError(Code.CERTIFICATE_EXPIRED, "batch: signed after the certificate's end")
-    certificates.verify_chain(
+    path = certificates.verify_chain(
         signer,
-        intermediates=(*unverified.certificates[1:], *trust.intermediates)[: limits.CERTIFICATE_CHAIN],
+        intermediates=certificates.pick_intermediates(signer, (*unverified.certificates[1:], *trust.intermediates)),
         anchors=trust.anchors,
         at=days.to_datetime(min(window.not_after, last_second)),
     )
     doubt = Code.CERTIFICATE_EXPIRED if validity is Against.AROUND else None
-    for thumbprint in {signer.thumbprint, *(item.thumbprint for item in unverified.certificates)}:
+    # Every certificate of the path counts, also an authority that did not travel along.
+    for thumbprint in path:
         if (revoked_at := trust.revoked.get(thumbprint)) is None:
             continue
         match window.against(revoked_at):

@@ -91,15 +91,17 @@ def judge_doses(doses: Sequence[Dose], manifest: Manifest, background: Backgroun
     for person, earlier in background.history.items():
         history[person].extend(earlier)
     replaced = set(background.replaced)
+    refused = refusals(doses, manifest, held=background.held)
     # A version that this very batch replaces is no history either.
-    superseded = {dose.replaces for dose in doses if dose.replaces is not None}
+    superseded = replaced_by(doses, refused)
     judged = []
-    for dose, answer in zip(doses, background.answers, strict=True):
+    for dose, refusal, answer in zip(doses, refused, background.answers, strict=True):
         person = person_key(dose.recipient, state=dose.evidence.state, answer=answer)
         day = days.local_day(dose.given_at)
         product = products.get(dose.product)
         verdict = (
-            _own_finding(dose, manifest, background, replaced=replaced, day=day)
+            (_refused(refusal) if refusal else None)
+            or _own_finding(dose, manifest, background, replaced=replaced, day=day)
             or _identity_finding(dose, answer)
             or _product_finding(dose, product, day=day)
         )
@@ -119,6 +121,45 @@ def judge_doses(doses: Sequence[Dose], manifest: Manifest, background: Backgroun
     return judged
 
 
+def refusals(doses: Sequence[Dose], manifest: Manifest, *, held: frozenset[int]) -> list[Code | None]:
+    """Why the centre cannot keep doses at all, in their order; None for those that it keeps.
+
+    Args:
+        doses: of one batch.
+        manifest: whose facility and node they must be of.
+        held: sequences of this node that the centre has already.
+    """
+    # SPEC 8 (15): the dose was given at this site and recorded by this node, and comes for the first time.
+    met = set(held)
+    found: list[Code | None] = []
+    for dose in doses:
+        if dose.facility != manifest.facility or dose.node != manifest.node:
+            found.append(Code.DOSE_FACILITY)
+        elif dose.sequence in met:
+            found.append(Code.DOSE_REPEATED)
+        else:
+            met.add(dose.sequence)
+            found.append(None)
+    return found
+
+
+def replaced_by(doses: Sequence[Dose], refused: Sequence[Code | None]) -> frozenset[int]:
+    """The sequences that doses replace.
+
+    A refused dose is not kept, so it replaces nothing: else whoever signs could make the centre forget a dose and have
+    it admit the same one a second time.
+
+    Args:
+        doses: of one batch.
+        refused: of the same doses, from :func:`refusals`.
+    """
+    return frozenset(
+        dose.replaces
+        for dose, refusal in zip(doses, refused, strict=True)
+        if refusal is None and dose.replaces is not None
+    )
+
+
 def _waiting(code: Code | None) -> Verdict:
     return ADMITTED if code is None else Verdict(VerdictState.QUARANTINED, code)
 
@@ -130,12 +171,7 @@ def _refused(code: Code) -> Verdict:
 def _own_finding(
     dose: Dose, manifest: Manifest, background: Background, *, replaced: set[int], day: str
 ) -> Verdict | None:
-    # SPEC 8 (15): the dose was given at this site and recorded by this node, and comes for the first time.
-    if dose.facility != manifest.facility or dose.node != manifest.node:
-        return _refused(Code.DOSE_FACILITY)
-    if dose.sequence in background.held:
-        return _refused(Code.DOSE_REPEATED)
-    # A version replaces an older one of the same node, and an older one has one successor.
+    # SPEC 8 (15), the rest: a version replaces an older one of the same node, and an older one has one successor.
     if dose.replaces is not None and (dose.replaces >= dose.sequence or dose.replaces in replaced):
         return _waiting(Code.DOSE_VERSION)
     # The day of each dose lies in the batch's range and not ahead of the centre's own clock.

@@ -21,35 +21,31 @@ class EmbeddedRegistry:
 
     def answer(self, people: Sequence[PersonKey]) -> list[RegistryAnswer]:
         """Compares number first; who has no known number is looked for by name, day of birth and sex."""
-        folded = [names.fold(person.name) for person in people]
         with read_transaction(self._engine) as connection:
             by_number = people_by_number(connection, [person.number for person in people])
             strangers = [
-                (name, person.birth_date)
-                for name, person in zip(folded, people, strict=True)
-                if person.number not in by_number
+                (names.fold(person.name), person.birth_date) for person in people if person.number not in by_number
             ]
             namesakes = {
                 (found.folded_name, found.birth_date, found.sex)
                 for found in (people_by_name(connection, strangers) if strangers else ())
             }
-        return [
-            _compare(person, name, found=by_number.get(person.number), namesakes=namesakes)
-            for person, name in zip(people, folded, strict=True)
-        ]
+        return [_compare(person, by_number.get(person.number), namesakes=namesakes) for person in people]
 
 
 def _compare(
-    person: PersonKey, name: str, *, found: RegistryPerson | None, namesakes: set[tuple[str, str, str]]
+    person: PersonKey, found: RegistryPerson | None, *, namesakes: set[tuple[str, str, str]]
 ) -> RegistryAnswer:
     if found is None:
-        if (name, person.birth_date, person.sex.value) in namesakes:
+        if namesakes and (names.fold(person.name), person.birth_date, person.sex.value) in namesakes:
             return RegistryAnswer(PackAnswer.NUMBER_DIFFERS)
         return UNKNOWN
+    # Nearly everybody is written in both places alike; only the others have to be folded.
+    same_name = found.name == person.name or found.folded_name == names.fold(person.name)
     wrong = [
         answer
         for answer, same in (
-            (PackAnswer.NAME_DIFFERS, found.folded_name == name),
+            (PackAnswer.NAME_DIFFERS, same_name),
             (PackAnswer.BIRTH_DATE_DIFFERS, found.birth_date == person.birth_date),
             (PackAnswer.SEX_DIFFERS, found.sex == person.sex.value),
         )

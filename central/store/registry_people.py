@@ -13,6 +13,9 @@ from central.store.tables import registry_people
 
 # Below SQLite's 32,766 variables and PostgreSQL's 65,535 parameters, with several in each row.
 _CHUNK: Final = 3_000
+# Which of the two columns a number can stand in.
+_DIGITS: Final = 12
+_OLD_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,8 +60,8 @@ def put_people(connection: Connection, people: Iterable[RegistryPerson]) -> int:
 def people_by_number(connection: Connection, numbers: Sequence[str]) -> dict[str, RegistryPerson]:
     """The people who have these numbers, new or old; keyed by the number that was asked."""
     found: dict[str, RegistryPerson] = {}
-    for column in (registry_people.c.old_number, registry_people.c.number):
-        wanted = sorted({number for number in numbers if number})
+    for column, digits in ((registry_people.c.old_number, _OLD_DIGITS), (registry_people.c.number, _DIGITS)):
+        wanted = sorted({number for number in numbers if len(number) == digits})
         for chunk in rows_in_chunks(wanted, _CHUNK):
             rows = connection.execute(select(column, *_COLUMNS).where(column.in_(chunk)))
             found.update((row[0], RegistryPerson(*row[1:])) for row in rows)

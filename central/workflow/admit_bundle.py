@@ -107,9 +107,15 @@ def _trust_for(connection: Connection, facility: str) -> Trust:
 
 def _keep_fork(engine: Engine, verified: VerifiedBundle, *, now: int) -> None:
     # Both histories are kept, no dose of either is lost, and a person decides (PROTOCOL 6).
+    bundle = verified.bundle
     with write_transaction(engine) as connection:
         bundles.put_fork(connection, verified, received_at=now)
-        nodes.set_state(connection, verified.bundle.node, NodeState.FORKED)
+        node = nodes.known_node(connection, bundle.node, epoch=bundle.epoch)
+        assert node is not None
+        # A machine of an epoch that a new enrolment has ended cannot stop the node that took its place, and a node that
+        # was locked out meanwhile stays so.
+        if node.state is NodeState.ENROLLED and node.head.epoch == bundle.epoch:
+            nodes.set_state(connection, bundle.node, NodeState.FORKED)
 
 
 def _check_content(

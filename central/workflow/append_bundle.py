@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from central.domain.admission import CheckedBatch
 from central.domain.ledger import LedgerTree
 from central.domain.people import RegistryAnswer, person_key
-from central.domain.verdicts import Background, JudgedDose, judge_doses
+from central.domain.verdicts import Background, JudgedDose, judge_doses, refusals, replaced_by
 from central.store import bundles, doses, ledger, nodes, people, trust
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
@@ -104,12 +104,13 @@ def _judge(connection: Connection, checked: CheckedBundle, *, now: int) -> list[
         person_key(dose.recipient, state=dose.evidence.state, answer=answer)
         for dose, answer in zip(content, checked.answers, strict=True)
     ]
-    replaced_now = frozenset(dose.replaces for dose in content if dose.replaces is not None)
+    held = doses.held_sequences(connection, node, [dose.sequence for dose in content])
+    replaced_now = replaced_by(content, refusals(content, batch.manifest, held=held))
     background = Background(
         catalogue=current_catalogue(connection),
         answers=checked.answers,
         history=doses.history_of(connection, persons, node=node, replaced_now=replaced_now),
-        held=doses.held_sequences(connection, node, [dose.sequence for dose in content]),
+        held=held,
         replaced=doses.replaced_sequences(connection, node, replaced_now),
         arrived_at=now,
         doubt=batch.doubt,

@@ -52,7 +52,13 @@ class KeySigner:
 
     def sign_many(self, messages: Sequence[bytes]) -> list[bytes]:
         """Signs each message with an operation of its own, in order."""
-        return [self.sign(message) for message in messages]
+        if not isinstance(self._private_key, ec.EllipticCurvePrivateKey):
+            return [self.sign(message) for message in messages]
+        # The end-of-day run passes here a million times: nothing is looked up that stays the same.
+        sign, raw, scheme = self._private_key.sign, keys.raw_from_der, keys.ECDSA_SHA256
+        signatures = [raw(sign(message, scheme)) for message in messages]
+        self.operations += len(signatures)
+        return signatures
 
     def close(self) -> None:
         """Holds nothing to give back."""

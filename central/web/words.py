@@ -1,0 +1,104 @@
+"""How pages write figures, days and codes in Vietnamese; the sentences of codes stand in `sync_protocol.problems`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from flask import Blueprint
+
+from central.store.day_counts import CERTIFIED, NOT_RUN, WAITING
+from sync_protocol.days import VIETNAM, local_day
+from sync_protocol.errors import Code
+from sync_protocol.problems import PROBLEMS
+from sync_protocol.verdict import VerdictState
+
+STATES: Final = {
+    CERTIFIED: "Đã cấp chứng nhận",
+    WAITING: "Đã chấp nhận, chờ cấp",
+    VerdictState.ADMITTED.value: "Đã chấp nhận",
+    VerdictState.QUARANTINED.value: "Giữ lại, chờ xử lý",
+    VerdictState.REFUSED.value: "Bị từ chối",
+}
+# Table cells have room for a few words; the whole sentence and the cure stand beside the code's own row.
+_SHORT: Final = {
+    NOT_RUN: "chờ lượt ký cuối ngày",
+    Code.DOSE_DAY: "ngày tiêm không hợp lệ",
+    Code.DOSE_DUPLICATE: "trùng mũi tiêm",
+    Code.DOSE_ORDER: "sai thứ tự mũi",
+    Code.DOSE_INTERVAL: "khoảng cách quá ngắn",
+    Code.DOSE_VERSION: "bản đính chính không nối tiếp",
+    Code.PRODUCT_UNKNOWN: "vắc xin ngoài danh mục",
+    Code.LOT_EXPIRED: "lô hết hạn",
+    Code.IDENTITY_MISSING: "chưa có số định danh",
+    Code.IDENTITY_MALFORMED: "số giấy tờ sai cấu trúc",
+    Code.IDENTITY_MISMATCH: "không khớp CSDLQG",
+    Code.IDENTITY_WAITING: "chờ kết quả xác thực",
+    Code.IDENTITY_EVIDENCE: "cần xác thực lại",
+    Code.NAME_UNWRITABLE: "họ tên không phiên âm",
+    Code.HC1_CONTENT: "nội dung không ghi được vào chứng nhận",
+    Code.CERTIFICATE_EXPIRED: "chứng thư số vừa hết hạn",
+    Code.CERTIFICATE_REVOKED: "chứng thư số vừa bị thu hồi",
+    Code.CERTIFICATE_UNREGISTERED: "chứng thư số vừa hết đăng ký",
+}
+_NOT_RUN_SENTENCE: Final = "Mũi tiêm đã được chấp nhận sau lượt ký gần nhất."
+_NOT_RUN_CURE: Final = "Không phải làm gì: lượt ký cuối ngày tiếp theo sẽ cấp chứng nhận."
+
+
+def short_words(code: str) -> str:
+    """A code in a few words."""
+    return _SHORT.get(code) or PROBLEMS[Code(code)].vi.rstrip(".").lower()
+
+
+def sentence(code: str) -> str:
+    """What a code means, as a sentence."""
+    return _NOT_RUN_SENTENCE if code == NOT_RUN else PROBLEMS[Code(code)].vi
+
+
+def cure(code: str) -> str:
+    """What to do about a code."""
+    return _NOT_RUN_CURE if code == NOT_RUN else PROBLEMS[Code(code)].cure
+
+
+def count(number: int) -> str:
+    """A count with its thousands apart, "12.345"."""
+    return f"{number:,}".replace(",", ".")
+
+
+def day(text: str) -> str:
+    """A day "2022-04-08" as people write it, "08/04/2022"; a year alone stays."""
+    return "/".join(reversed(text.split("-")))
+
+
+def short_day(text: str) -> str:
+    """Day and month of a day, "08/04"."""
+    return day(text)[:5]
+
+
+def clock(instant: int) -> str:
+    """The local time of an instant (epoch seconds), "17:02"."""
+    return datetime.fromtimestamp(instant, VIETNAM).strftime("%H:%M")
+
+
+def moment(instant: int) -> str:
+    """The local time and day of an instant, "17:02 ngày 08/04/2022"."""
+    return datetime.fromtimestamp(instant, VIETNAM).strftime("%H:%M ngày %d/%m/%Y")
+
+
+def since(instant: int, now: int) -> str:
+    """The local time of an instant, with its day where that is not today: "17:02", "17:02 ngày 08/04"."""
+    if local_day(instant) == local_day(now):
+        return clock(instant)
+    return datetime.fromtimestamp(instant, VIETNAM).strftime("%H:%M ngày %d/%m")
+
+
+def instant_day(instant: int) -> str:
+    """The local day of an instant, "08/04/2022"."""
+    return datetime.fromtimestamp(instant, VIETNAM).strftime("%d/%m/%Y")
+
+
+def add_words(pages: Blueprint) -> None:
+    """Makes these words filters of the templates."""
+    for word in (short_words, sentence, cure, count, day, short_day, clock, moment, since, instant_day):
+        pages.add_app_template_filter(word)
+    pages.add_app_template_filter(STATES.get, "state_words")
