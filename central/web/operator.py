@@ -57,6 +57,8 @@ def operator_blueprint(centre: Centre) -> Blueprint:
             reasons=_reasons(figures),
             open_run=_open_run(figures),
             last_run=figures.runs[-1] if figures.runs else None,
+            runs=len(figures.runs),
+            issued=sum(run.issued for run in figures.runs),
         )
 
     @pages.get("/operator/doses")

@@ -15,7 +15,7 @@ from rich.text import Text
 from edge.domain.waiting import WORDS as WAITING_WORDS
 from sync_protocol.errors import Code
 from sync_protocol.problems import PROBLEMS
-from tests.demo.day import PASSPHRASE, Play
+from tests.demo.day import Play
 from tests.demo.processes import free_port, wait_for_port
 from tests.demo.summary import Summary
 
@@ -77,7 +77,7 @@ def serve(console: Console, play: Play) -> None:
     """Serves both sites and the centre until somebody presses Ctrl+C."""
     at = play.day.at(22, 45)
     play.centre.clock.set_to(at)
-    servers = [(f"Trung tâm (mật khẩu {PASSPHRASE})", play.port, play.centre.start(["run"]))]
+    servers = [("Trung tâm", play.port, play.centre.start(["run"]))]
     for actor in play.actors:
         port = free_port()
         servers.append((actor.site.name, port, actor.program.start(["run", "--port", str(port)])))
