@@ -160,7 +160,7 @@ def load_config(directory: Path, environment: Mapping[str, str]) -> Config:
 
 def encode_config(given: Mapping[tuple[str, str], str | int]) -> str:
     """Writes the settings that differ from their defaults as `centre.toml`."""
-    lines = ["# Settings of the centre; docs/operations.md describes each one."]
+    lines = ["# Settings of the centre; docs/settings.md describes each one."]
     for section in dict.fromkeys(name[0] for name in SETTINGS):
         own = {key: value for (of, key), value in given.items() if of == section}
         if own:

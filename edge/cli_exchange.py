@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -17,6 +18,7 @@ from edge.workflow.check_store import check_store
 from edge.workflow.day_status import as_json, day_status
 from edge.workflow.exchange import ExchangeResult
 from sync_protocol.api import CentralApi
+from sync_protocol.days import parse_day
 from sync_protocol.errors import Code
 
 _LOOK_SECONDS: Final = 1.0
@@ -28,6 +30,8 @@ _LOOK_SECONDS: Final = 1.0
 @pass_state
 def status(state: State, *, day: str) -> None:
     """Tell where every recorded dose stands."""
+    if day not in ("", "today"):
+        parse_day(day, what="--day")
     node = state.node()
     found = day_status(node.database, node.shelf.catalogue().policy, now=node.clock.now(), day=day)
     figures = found.figures
@@ -106,7 +110,7 @@ def sync(state: State, *, once: bool) -> None:
 
 
 def _until_sent(node: Node, central: CentralApi) -> ExchangeResult:
-    """Exchange whenever something is due and the pause is over, until nothing is unsent."""
+    """Exchange whenever something is due and the pause is over, until nothing is unsent or the centre says no."""
     pause = threading.Event()
     admitted = refused = bytes_sent = 0
     while True:
@@ -114,6 +118,9 @@ def _until_sent(node: Node, central: CentralApi) -> ExchangeResult:
         if result is not None:
             admitted, refused = admitted + result.admitted, refused + result.refused
             bytes_sent += result.bytes_sent
+            if result.problem and result.problem != Code.LATER.value:
+                # Trying again changes nothing: a person has to look at it.
+                return replace(result, admitted=admitted, refused=refused, bytes_sent=bytes_sent)
         with node.database.read() as tables:
             if not bundles.unsent(tables):
                 return ExchangeResult(admitted, refused, unsent=0, bytes_sent=bytes_sent)

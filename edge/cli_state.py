@@ -116,7 +116,7 @@ class NodeGroup(click.Group):
                 said = words(finding.code)
                 mark = "✕" if finding.blocking else "!"
                 detail = f" ({finding.detail})" if finding.detail else ""
-                _say(ctx, f"{mark} {finding.field}: {said.vi}{detail}. {said.cure} [{finding.code.value}]")
+                _say(ctx, f"{mark} {finding.field}: {said.vi.rstrip('.')}{detail}. {said.cure} [{finding.code.value}]")
             _end(ctx, REFUSED, error.findings[0].code.value)
         except PassRefusedError as error:
             said = PASS_WORDS[error.code]

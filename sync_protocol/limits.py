@@ -1,6 +1,6 @@
 """Every bound on what comes from outside: one constant, its unit, its reason.
 
-SPEC section 7 lists the same numbers; `tests/protocol/test_limits.py` feeds each one too many.
+SPEC section 7 lists the same numbers.
 """
 
 from __future__ import annotations

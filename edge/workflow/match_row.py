@@ -31,6 +31,7 @@ from edge.store.database import Tables
 from edge.store.people import PersonId
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.identity import Recipient
+from sync_protocol.names import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class ListMemory:
 
     submissions: dict[str, tuple[Recipient, ListedDose]] = field(default_factory=dict)
     people: dict[tuple[str, ...], list[tuple[Recipient, GivenDose]]] = field(default_factory=dict)
+    described: dict[tuple[str, str], list[Recipient]] = field(default_factory=dict)
 
 
 def judge_row(
@@ -89,6 +91,7 @@ def judge_row(
         memory.submissions[judged.submission] = (recipient, listed)
         given = GivenDose(listed.facts.product, listed.facts.dose_number, listed.given_day)
         memory.people.setdefault(_who(recipient, listed), []).append((recipient, given))
+        memory.described.setdefault(_description(recipient), []).append(recipient)
     return judged
 
 
@@ -135,7 +138,7 @@ def _judge_new(
     if strangers and not same:
         finding = Finding(EdgeCode.PERSON_DIFFERS, True, "number")
         return Judged(RowVerdict(row.row_number, RowState.CONFLICT, (*row.findings, finding)))
-    if not found and _near(tables, recipient):
+    if not found and _near(tables, recipient, memory):
         finding = Finding(EdgeCode.PERSON_NEAR, True, "number")
         return Judged(RowVerdict(row.row_number, RowState.CONFLICT, (*row.findings, finding)))
     person_id = same[0].person_id if same else None
@@ -168,15 +171,24 @@ def _people(tables: Tables, recipient: Recipient) -> list[people.Person]:
     ]
 
 
-def _near(tables: Tables, recipient: Recipient) -> bool:
+def _near(tables: Tables, recipient: Recipient, memory: ListMemory) -> bool:
     """Whether somebody with another number or none has the same name, sex, date of birth and phone.
 
     Then a new person would most likely be the same one twice, and the second dose would become a first.
     """
-    described = people.described(tables, recipient.name, recipient.birth_date)
-    return bool(recipient.phone) and any(
-        (person.recipient.sex, person.recipient.phone) == (recipient.sex, recipient.phone) for person in described
+    if not recipient.phone:
+        return False
+    described = [person.recipient for person in people.described(tables, recipient.name, recipient.birth_date)]
+    # A dry run knows the people of the rows above from memory only. Who has no number is found by the description.
+    listed = memory.described.get(_description(recipient), []) if recipient.number else []
+    return any(
+        (other.sex, other.phone) == (recipient.sex, recipient.phone) and other.number != recipient.number
+        for other in (*described, *listed)
     )
+
+
+def _description(recipient: Recipient) -> tuple[str, str]:
+    return fold(recipient.name), recipient.birth_date
 
 
 def _who(recipient: Recipient, listed: ListedDose) -> tuple[str, ...]:

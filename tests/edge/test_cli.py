@@ -245,6 +245,22 @@ def test_a_centre_that_turns_the_node_away_is_a_failure_and_says_why(desk: Desk)
     assert (answer["code"], answer["unsent"]) == ("node-denied", 1)
 
 
+def test_sync_until_all_is_sent_ends_when_the_centre_turns_the_node_away(desk: Desk) -> None:
+    desk.begin()
+    desk.run("import", str(desk.day_list(2)), "--apply")
+    desk.run("import-pack", str(desk.pack(2)))
+    desk.run("check-identity")
+    desk.sign()
+    desk.centre.problems = [Code.NODE_DENIED]
+    answer = desk.run("sync", exit_code=1)
+    assert (answer["code"], answer["unsent"]) == ("node-denied", 1)
+
+
+def test_a_day_that_is_no_day_is_refused(desk: Desk) -> None:
+    desk.begin()
+    assert desk.run("status", "--day", "31/12/2022", exit_code=1)["code"] == "field-invalid"
+
+
 def test_run_serves_the_pages_on_loopback_and_stops_when_told(desk: Desk) -> None:
     desk.begin()
     environment = {**os.environ, "HCVX_EDGE_PASSPHRASE": PASSPHRASE, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}

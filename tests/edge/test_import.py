@@ -189,6 +189,14 @@ def test_rows_of_one_list_see_each_other_in_the_dry_run(clinic: Clinic) -> None:
     assert clinic.count("people") == 2
 
 
+def test_the_dry_run_promises_what_the_import_does_with_one_person_under_several_numbers(clinic: Clinic) -> None:
+    numbers = ("019185000111", "019185000222", "019185000333")
+    rows = [list_row(1, **{"CMND/CCCD/Hộ chiếu": number}) for number in numbers]
+    plan = _plan(clinic, rows)
+    assert _states(plan) == [RowState.NEW, RowState.CONFLICT, RowState.CONFLICT]
+    assert _apply(clinic, plan).counts == plan.counts
+
+
 def test_an_earlier_dose_in_the_store_makes_a_repeated_first_dose_broken(clinic: Clinic) -> None:
     _apply(clinic, _plan(clinic, [list_row(1, **{"Ngày tiêm": "01/03/2022"})]))
     plan = _plan(clinic, [list_row(1)])
