@@ -194,16 +194,16 @@ class Play:
 
     def morning(self) -> None:
         """The first lists: looked at, imported, checked, signed."""
-        for actor in self.actors:
-            self._session(actor, [self.world.lists[actor.site.facility].morning], self.day.at(11, 40))
+        for actor, at in zip(self.actors, (self.day.at(11, 30), self.day.at(11, 45)), strict=True):
+            self._session(actor, [self.world.lists[actor.site.facility].morning], at)
 
     def afternoon(self) -> None:
         """The rest of the day, and at site A what five weeks ago went into a paper book."""
         self.narrator.chapter("Buổi chiều · phần còn lại của ngày, và những mũi năm tuần trước còn trên giấy")
-        for actor in self.actors:
+        for actor, at in zip(self.actors, (self.day.at(16, 30), self.day.at(16, 45)), strict=True):
             lists = self.world.lists[actor.site.facility]
             files = [lists.afternoon] if lists.late is None else [lists.afternoon, lists.late]
-            self._session(actor, files, self.day.at(16, 50))
+            self._session(actor, files, at)
 
     def _session(self, actor: Actor, files: list[Path], at: int) -> None:
         tell, name = self.narrator, actor.site.name

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 LOCAL = dt.timezone(dt.timedelta(hours=7), "Asia/Ho_Chi_Minh")
 
@@ -69,8 +70,10 @@ class Narrator:
     def line(self, at: int, text: str, *, read: str = "") -> None:
         """One event: local time, what happened, which file of the project does it."""
         clock = dt.datetime.fromtimestamp(at, LOCAL).strftime("%H:%M")
-        beside = f"  [dim]· {read}[/dim]" if read else ""
-        self.console.print(f"[cyan]{clock}[/cyan]  {text}{beside}", highlight=False)
+        beside = f" [dim]· {read}[/dim]" if read else ""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row(f"[cyan]{clock}[/cyan]", f"{text}{beside}")
+        self.console.print(grid, highlight=False)
 
     @contextmanager
     def progress(self, total: int, text: str) -> Iterator[Callable[[int], None]]:
