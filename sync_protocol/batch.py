@@ -62,7 +62,7 @@ _SALT_CONTEXT: Final = b"hcvx/v1/salts"
 BATCH_BYTES: Final = STATEMENT_BYTES + 1_024 + (1 + limits.CERTIFICATE_CHAIN) * limits.CERTIFICATE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PreparedBatch:
     """A batch ready to be signed; made again from the same doses and secret it is the same, byte for byte.
 
@@ -127,7 +127,7 @@ def salts(secret: bytes, count: int) -> list[bytes]:
     """
     if len(secret) != SECRET_BYTES:
         raise ProtocolError(Code.FIELD_INVALID, f"batch: the secret has {SECRET_BYTES} bytes")
-    # FIPS 202: one call gives all salts, thirty times as fast as an HMAC for each.
+    # FIPS 202: one call gives all salts, sixteen times as fast as an HMAC for each.
     stream = hashlib.shake_256(_SALT_CONTEXT + secret).digest(SALT_BYTES * count)
     return [stream[start : start + SALT_BYTES] for start in range(0, len(stream), SALT_BYTES)]
 

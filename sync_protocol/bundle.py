@@ -96,7 +96,7 @@ class VerifiedBundle:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BatchBody:
     """The body of a `batch` bundle.
 

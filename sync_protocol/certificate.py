@@ -146,18 +146,41 @@ def check_key_usage(certificate: Certificate) -> None:
         pass
 
 
+def pick_intermediates(certificate: Certificate, offered: Sequence[Certificate]) -> tuple[Certificate, ...]:
+    """The certificates that may stand between a signer and an anchor, at most `CERTIFICATE_CHAIN` of any number.
+
+    They are picked by name: first what stands over the signer, then what stands over those, each time in the order in
+    which they are offered.
+
+    Args:
+        certificate: the signer's certificate, unverified.
+        offered: what came along or is known, unverified.
+    """
+    picked: list[Certificate] = []
+    wanted = [certificate.issuer]
+    for issuer in wanted:
+        found = [item for item in offered if item.subject == issuer and item not in picked]
+        picked += found
+        wanted += [item.issuer for item in found]
+    return tuple(picked[: limits.CERTIFICATE_CHAIN])
+
+
 def verify_chain(
     certificate: Certificate, *, intermediates: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime
-) -> None:
+) -> tuple[bytes, ...]:
     """Verifies that a certificate may sign messages, and leads to an anchor, at an instant.
 
-    Revocation is judged elsewhere, against the window in which the signature was made.
+    Revocation is judged elsewhere, against the window in which the signature was made, for each certificate of the
+    path that is given back.
 
     Args:
         certificate: the signer's certificate, unverified.
         intermediates: certificates that came with it, unverified; more than `CERTIFICATE_CHAIN` are refused.
         anchors: trusted authorities, or trusted certificates themselves.
         at: an aware datetime.
+
+    Returns:
+        The thumbprints (32 bytes each) of the path: the certificate itself first, the anchor last.
 
     Raises:
         ProtocolError: CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED, KEY_USAGE, CERTIFICATE_UNTRUSTED, or
@@ -171,7 +194,7 @@ def verify_chain(
     check_validity(certificate, at)
     check_key_usage(certificate)
     if certificate in anchors:
-        return
+        return (certificate.thumbprint,)
     if not anchors:
         raise ProtocolError(Code.CERTIFICATE_UNTRUSTED, "no anchor is known")
     verifier = (
@@ -183,11 +206,12 @@ def verify_chain(
         .build_client_verifier()
     )
     try:
-        verifier.verify(certificate.x509, [item.x509 for item in intermediates])
+        path = verifier.verify(certificate.x509, [item.x509 for item in intermediates]).chain
     except verification.VerificationError:
         raise ProtocolError(
             Code.CERTIFICATE_UNTRUSTED, "the certificate does not lead to an anchor at this instant"
         ) from None
+    return tuple(item.fingerprint(keys.SHA256) for item in path)
 
 
 def _check_authority_usage(

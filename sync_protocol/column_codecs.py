@@ -17,7 +17,18 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final, Protocol
 
-from sync_protocol.column_costs import NUMBERS, RANGE, TABLE, Column, cheapest, fold, is_worth_splitting, split, starts, unfold
+from sync_protocol.column_costs import (
+    NUMBERS,
+    RANGE,
+    TABLE,
+    Column,
+    cheapest,
+    fold,
+    is_worth_splitting,
+    split,
+    starts,
+    unfold,
+)
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.range_coder import RangeDecoder, RangeEncoder
 from sync_protocol.vocabulary import PLACES, WORD_FREQUENCIES, WORD_STARTS, WORD_SYMBOLS, WORDS

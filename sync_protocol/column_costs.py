@@ -63,8 +63,8 @@ def is_worth_splitting(groups: int, *, frequencies: Sequence[int], rows: int) ->
         frequencies: how often each value of the column occurs in all groups together.
         rows: their sum.
     """
-    # One table for all costs the entropy; logarithms are rounded, so each row may be off by one in either place.
-    saved = rows * _log(rows) - sum(count * _log(count) for count in frequencies) + 2 * rows
+    # One table for all costs this and is always thought of; tables for groups never cost less than nothing.
+    saved = rows * _log(rows) - sum(count * _log(count) for count in frequencies)
     return 1 < groups <= _GROUPS_MAX and _SHARE_COST * (groups - 1) * len(frequencies) < saved
 
 

@@ -234,7 +234,7 @@ def check_deterministic(protected: bytes, headers: Headers) -> None:
     try:
         again = encode_protected(headers)
     except TypeError:
-        # Headers are decoded with the patience that other countries' certificates need: they may hold more than we write.
+        # Headers are decoded with the patience that foreign certificates need: they may hold more than we write.
         again = None
     if again != protected:
         raise ProtocolError(Code.NOT_DETERMINISTIC, "a protected header is not deterministic")

@@ -54,9 +54,9 @@ DOSE_SEQUENCE_MAX: Final = 999_999_999
 DOSE_NUMBER_MAX: Final = 99
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Dose:
-    """One dose. Texts that do not apply are "".
+    """One dose. Texts that do not apply are ""; the representation is the id and nothing of the person.
 
     Attributes:
         node: code of the node that recorded it, 2 to 12 of A-Z and 0-9.
@@ -89,6 +89,9 @@ class Dose:
     replaces: int | None
     replace_reason: str
     facility: str
+
+    def __repr__(self) -> str:
+        return f"Dose({self.node}-{self.sequence})"
 
     @property
     def dose_id(self) -> str:

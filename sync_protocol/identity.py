@@ -54,9 +54,9 @@ class EvidenceSource(StrEnum):
     VOUCHED = "vouched"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recipient:
-    """The person vaccinated, as known when the dose was given.
+    """The person vaccinated, as known when the dose was given; the representation shows nobody.
 
     Attributes:
         name: full name, NFC, kept as written.
@@ -80,6 +80,9 @@ class Recipient:
     address_unit: str
     guardian: str
     group: int
+
+    def __repr__(self) -> str:
+        return f"Recipient(paper={self.paper!r})"
 
 
 @dataclass(frozen=True, slots=True)

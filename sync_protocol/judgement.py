@@ -239,16 +239,16 @@ def _organisation_certificate(batch: UnverifiedBatch, by: Surroundings) -> Certi
     claimed_at = batch.statement.manifest.claimed_at
     if claimed_at > by.at + limits.CLOCK_AHEAD_SECONDS:
         raise ProtocolError(Code.TIME_WINDOW, "statement: claims to be signed after the instant of verification")
-    # Alone, a statement has no proven latest time, so a certificate that is revoked by now proves nothing.
-    revoked_at = by.trust.revoked_at(certificate)
-    if revoked_at is not None and revoked_at <= by.at:
-        raise ProtocolError(Code.CERTIFICATE_REVOKED, "statement: its certificate is revoked")
-    verify_chain(
+    path = verify_chain(
         certificate,
         intermediates=batch.certificates[1:],
         anchors=by.trust.organisation_anchors,
         at=to_datetime(claimed_at),
     )
+    # Alone, a statement has no proven latest time, so a certificate that is revoked by now proves nothing, nor does one
+    # whose authority is.
+    if any(by.trust.is_revoked(thumbprint, at=by.at) for thumbprint in path):
+        raise ProtocolError(Code.CERTIFICATE_REVOKED, "statement: a certificate of its path is revoked")
     return certificate
 
 

@@ -72,9 +72,12 @@ _SINGLE_FIELD: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PersonKey:
-    """The four compared fields: identity number, name in any spelling of marks, sex, "YYYY-MM-DD" or "YYYY"."""
+    """The four compared fields: identity number, name in any spelling of marks, sex, "YYYY-MM-DD" or "YYYY".
+
+    The representation shows none of them.
+    """
 
     number: str
     name: str

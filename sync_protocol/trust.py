@@ -71,9 +71,9 @@ class TrustSet:
         held = [item for item in self.node_keys if item.node == node and item.epoch <= epoch]
         return max(held, key=lambda item: item.epoch).key if held else None
 
-    def revoked_at(self, certificate: Certificate) -> int | None:
-        """Returns the instant from which a certificate is revoked, or None."""
-        return self.revoked.get(certificate.thumbprint)
+    def is_revoked(self, thumbprint: bytes, *, at: int) -> bool:
+        """Says whether the certificate with this thumbprint is revoked at an instant (epoch seconds, UTC)."""
+        return self.revoked.get(thumbprint, at + 1) <= at
 
 
 NO_TRUST: Final = TrustSet()

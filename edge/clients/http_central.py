@@ -36,6 +36,7 @@ SILENCE_SECONDS: Final = 60.0
 # A centre that asks for more than a day of silence is misconfigured.
 LONGEST_RETRY_AFTER_SECONDS: Final = 24 * 3600
 _CHUNK_BYTES: Final = 16 * 1024
+_NUMBER_DIGITS: Final = 18
 _OK: Final = 200
 _REDIRECTS: Final = range(300, 400)
 _LATER: Final = frozenset({429, 503})
@@ -141,18 +142,21 @@ def _read(response: requests.Response, most_bytes: int) -> bytes:
         found += chunk
         if len(found) > most_bytes:
             raise NetworkError("the answer is longer than any answer of the centre", try_again=True)
-    stated = response.headers.get("Content-Length")
-    if stated is not None and stated.isdigit() and int(stated) != len(found):
+    stated = _number(response.headers.get("Content-Length", ""))
+    if stated is not None and stated != len(found):
         raise NetworkError("the answer was cut off", try_again=True)
     return bytes(found)
 
 
 def _retry_after(headers: requests.structures.CaseInsensitiveDict[str]) -> int | None:
-    text = headers.get(RETRY_AFTER_HEADER, "")
     # Only the form in seconds is ours; a date of a proxy's clock is not believed.
-    if not (text.isascii() and text.isdigit()):
-        return None
-    return min(int(text), LONGEST_RETRY_AFTER_SECONDS)
+    seconds = _number(headers.get(RETRY_AFTER_HEADER, ""))
+    return None if seconds is None else min(seconds, LONGEST_RETRY_AFTER_SECONDS)
+
+
+def _number(text: str) -> int | None:
+    # Headers may hold any Latin-1 character, superscript digits among them, and thousands of digits.
+    return int(text) if len(text) <= _NUMBER_DIGITS and text.isascii() and text.isdigit() else None
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

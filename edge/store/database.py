@@ -7,6 +7,7 @@ Each thread has one connection of its own. Every connection is keyed with the ra
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -62,8 +63,9 @@ class Database:
     def create(cls, path: Path, key: bytes, *, tracer: Tracer | None = None) -> Database:
         """Make the empty file. Raises StoreError EXISTS if there is one already."""
         try:
-            # Exclusive creation: two `init` at once cannot both believe that the file is theirs.
-            path.open("xb").close()
+            # Exclusive creation: two `init` at once cannot both believe that the file is theirs. For its owner alone,
+            # and so are the WAL and the shared memory, which SQLite makes alike.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
             raise StoreError(StoreCode.EXISTS, "the database exists already") from None
         return cls(path, key, tracer=tracer)

@@ -91,7 +91,10 @@ def _write(path: Path, data_key: bytes, passphrase: str, *, entropy: Entropy, st
         "wrapped": aes_key_wrap(_stretch(passphrase, salt, stretching), data_key).hex(),
     }
     draft = path.with_name(path.name + ".new")
-    with draft.open("w", encoding="ascii") as file:
+    draft.unlink(missing_ok=True)
+    # For its owner alone: whoever has this file may try passphrases at home.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
         json.dump(content, file, indent=1)
         file.flush()
         os.fsync(file.fileno())

@@ -16,7 +16,7 @@ from edge.store.database import Tables
 from sync_protocol.batch import Purpose
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NewPass:
     """A pass as it is prepared: every byte that will be signed, and who asked for it."""
 
@@ -35,7 +35,7 @@ class NewPass:
     statement_payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StoredPass:
     """A pass as the journal has it. `statement` is there from `signed` on; its signature was verified before."""
 

@@ -88,6 +88,12 @@ def finish_enrolment(database: Database, api: CentralApi, *, at: int, by: str) -
     request = enrolment.verify_enrolment_request(identity.request)
     answer = enrolment.verify_enrolment_answer(data, identity.publisher_key, request=request)
     with database.write_transaction() as tables:
+        asking = node_identity.find(tables)
+        if asking is None or asking.request_digest != identity.request_digest:
+            # Another file was read while the answer was on its way; this answer is for keys that are gone.
+            raise StoreError(StoreCode.NOT_ENROLLED, "another enrolment file was read meanwhile")
+        if asking.enrolled_at is not None:
+            return asking
         node_identity.confirm(tables, epoch=answer.epoch, at=at)
         details = f"epoch {answer.epoch}"
         audit.append(tables, audit.Action.ENROLLED, f"node:{identity.node}", actor=by, at=at, details=details)

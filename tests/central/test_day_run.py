@@ -214,7 +214,7 @@ def document_signer(*, until: int, begin: dt.datetime = AT, rsa: Algorithm | Non
     """A signer whose certificate ends at an instant."""
     key = rsa_key() if rsa else ec_key("document signer")
     days = (dt.datetime.fromtimestamp(until, dt.UTC) - begin) / dt.timedelta(days=1)
-    certificate = issue_certificate(make_ca("country", AT), key, subject="DSC", at=begin, days=days)  # type: ignore[arg-type]
+    certificate = issue_certificate(make_ca("country", AT), key, subject="DSC", at=begin, days=days)
     return KeySigner(key, certificate=certificate, algorithm=rsa)
 
 

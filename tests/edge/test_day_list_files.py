@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -115,3 +116,58 @@ def test_a_workbook_with_one_flipped_byte_is_read_or_refused(tmp_path: Path) -> 
             list(day_list_from_bytes(changed).sheets())
         except RefusedError:
             continue
+
+
+def _with_rows(rows: bytes, *, prologue: bytes = b"") -> bytes:
+    """A workbook whose one sheet holds these rows."""
+    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(_minimal_workbook())) as source,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            is_sheet = name == "xl/worksheets/sheet1.xml"
+            whole = prologue + sheet + rows + b"</sheetData></worksheet>"
+            target.writestr(name, whole if is_sheet else source.read(name))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"<row>" + b"<c/>" * 1_000_000 + b"</row>",
+        b"<row>" + (b"<c/>" * 15_000 + b"<!-- <row > -->") * 20 + b"</row>",
+        b"<x:row>" + b"<x:c/>" * 1_000_000 + b"</x:row>",
+        b"<row/>" * 4_000_000,
+    ],
+    ids=["one row", "rows in comments", "prefixed", "empty rows"],
+)
+def test_a_small_file_that_holds_a_flood_of_cells_is_refused_before_anything_is_built(rows: bytes) -> None:
+    data = _with_rows(rows)
+    tracemalloc.start()
+    with pytest.raises(RefusedError) as caught:
+        list(day_list_from_bytes(data).sheets())
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert caught.value.findings[0].code is EdgeCode.LIST_SIZE
+    assert peak_bytes < 8 * 1024 * 1024
+
+
+def test_a_wide_sheet_within_the_bounds_is_read() -> None:
+    cells = b"".join(b"<c><v>%d</v></c>" % number for number in range(4_000))
+    sheet = next(day_list_from_bytes(_with_rows((b"<row>" + cells + b"</row>") * 3)).sheets())
+    assert [row[:2] for row in sheet.rows] == [(0, 1)] * 3
+
+
+def test_an_encoding_in_which_tags_cannot_be_counted_is_refused() -> None:
+    prologue = b'<?xml version="1.0" encoding="cp037"?>'
+    with pytest.raises(RefusedError) as caught:
+        list(day_list_from_bytes(_with_rows(b"<row/>", prologue=prologue)).sheets())
+    assert caught.value.findings[0].code is EdgeCode.LIST_UNREADABLE
+
+
+def test_a_csv_of_nothing_but_delimiters_is_refused() -> None:
+    with pytest.raises(RefusedError) as caught:
+        list(day_list_from_bytes(b"," * FILE_BYTES).sheets())
+    assert caught.value.findings[0].code is EdgeCode.LIST_SIZE

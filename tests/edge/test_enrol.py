@@ -14,7 +14,7 @@ from edge.store import audit, node_identity, sets
 from edge.store.database import Database
 from edge.store.errors import StoreCode, StoreError
 from edge.store.sets import StoredSetKind
-from edge.workflow.enrol import enrol, finish_enrolment
+from edge.workflow.enrol import begin_enrolment, enrol, finish_enrolment
 from edge.workflow.init_node import init_node as init_node_workflow
 from sync_protocol.api import NetworkError
 from sync_protocol.enrolment_file import parse_enrolment_file
@@ -188,3 +188,25 @@ def test_an_answer_that_somebody_else_signed_is_refused(database: Database, cent
 def test_the_key_file_costs_what_it_should(tmp_path: Path) -> None:
     init_node(tmp_path, PASSPHRASE, by=NURSE)
     assert json.loads((tmp_path / "node.key.json").read_text())["memory_kibibytes"] == 65_536
+
+
+def test_an_answer_that_comes_after_another_file_was_read_confirms_nothing(
+    database: Database, centre: CutCentre
+) -> None:
+    first, second = _file(centre), _file(centre, "19001B")
+
+    class Slow(CutCentre):
+        def enrol(self, request: bytes) -> bytes:
+            answer = centre.enrol(request)
+            begin_enrolment(database, second[0], spoken=second[1], entropy=SeededEntropy(4), at=NOW, by=NURSE)
+            return answer
+
+    begin_enrolment(database, first[0], spoken=first[1], entropy=SeededEntropy(3), at=NOW, by=NURSE)
+    with pytest.raises(StoreError) as caught:
+        finish_enrolment(database, Slow(lambda: NOW), at=NOW, by=NURSE)
+    assert caught.value.code is StoreCode.NOT_ENROLLED
+    with database.read() as tables:
+        found = node_identity.find(tables)
+    assert found is not None
+    assert (found.node, found.enrolled_at) == ("19001B", None)
+    assert finish_enrolment(database, centre, at=NOW, by=NURSE).node == "19001B"

@@ -65,10 +65,24 @@ def test_a_problem_of_the_centre_comes_with_its_head() -> None:
         f"HTTP/1.1 409 Conflict\r\nContent-Type: {PROBLEM_MEDIA_TYPE}\r\nContent-Length: 4\r\n\r\nnope".encode(),
         (RECEIPT + "Content-Length: 100\r\n\r\ncut off").encode(),
         (RECEIPT + f"Content-Length: {RECEIPT_BYTES + 1}\r\n\r\n").encode() + bytes(RECEIPT_BYTES + 1),
+        (RECEIPT + "Content-Length: \u00b2\r\n\r\nreceipt").encode("latin-1") + bytes(RECEIPT_BYTES),
+        b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\nRetry-After: " + b"9" * 5_000 + b"\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"",
     ],
-    ids=["portal", "redirect", "511", "502", "broken problem", "cut off", "endless", "not http", "closed"],
+    ids=[
+        "portal",
+        "redirect",
+        "511",
+        "502",
+        "broken problem",
+        "cut off",
+        "endless",
+        "odd length",
+        "odd pause",
+        "not http",
+        "closed",
+    ],
 )
 def test_what_is_not_the_centre_is_harmless_and_worth_another_try(answer: bytes) -> None:
     with serve_bytes(answer) as url, pytest.raises(NetworkError) as caught:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import unicodedata
 from pathlib import Path
 
@@ -114,3 +116,17 @@ def test_stretching_is_kept_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "node.key.json"
     key = create_key_file(path, PASSPHRASE, entropy=SeededEntropy(), stretching=Stretching(2, 128, 2))
     assert open_key_file(path, PASSPHRASE) == key
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are those of POSIX")
+def test_only_its_owner_reads_the_key_file(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        path, _ = _made(tmp_path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        # A draft that a cut-off change left behind gives its mode to nobody.
+        path.with_name(path.name + ".new").touch(mode=0o666)
+        change_passphrase(path, PASSPHRASE, "một mật khẩu khác", entropy=SeededEntropy(2))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(umask)

@@ -258,3 +258,25 @@ def test_columns_written_today_are_those_of_this_version() -> None:
 def test_birth_dates_are_real_days_or_years() -> None:
     assert all(map(is_birth_date, ["1980", "1980-02-29", "2199-12-31"]))
     assert not any(map(is_birth_date, ["80", "1981-02-29", "1980-00-10", "1980-04-31", "1980-04-00", "2200"]))
+
+
+def test_tables_for_thousands_of_contexts_are_refused_before_they_are_read() -> None:
+    # 3,000 people with eight names each, and for each of 3,000 sexes a table of 18,000 middle names: reading it would
+    # take a quarter of a minute for this one column.
+    people, names = limits.BATCH_DOSES, 8
+    writer = ColumnWriter()
+    writer.integers([people], 1)
+    writer.integers([1] * people, people)
+    writer.integers([0] * people, people)
+    sexes = list(range(people))
+    writer.integers(sexes, people)
+    writer.integers([names] * people, people)
+    writer.texts(["Lê"] * people, people)
+    rows = people * (names - 2)
+    writer._encoder.put_uniform([3], total=4)
+    writer._put_table(list(range(rows)), [sex for sex in sexes for _ in range(names - 2)])
+    stream, _ = writer.finish()
+    began = time.perf_counter()
+    with refused(Code.COLUMNS_INVALID):
+        unpack(joined(people, stream, b""))
+    assert time.perf_counter() - began < 2

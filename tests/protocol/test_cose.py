@@ -238,3 +238,16 @@ def test_no_two_kinds_of_message_share_a_type_or_a_context() -> None:
     for context in every:
         kind = context.aad.removeprefix(b"hcvx/v1/").decode()
         assert context.content_type == f"application/hcvx.{kind}+cbor"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [1.5, cbor2.CBORTag(1, 5), cbor2.undefined, {(1, 2): 3}, {True: 1}],
+    ids=["float", "tag", "undefined", "list", "true"],
+)
+def test_a_header_of_ours_that_holds_what_we_never_write_is_refused_as_such(odd: object) -> None:
+    # Headers are decoded with the patience that foreign certificates need, so this is where it must end.
+    header = cbor2.dumps({1: -7, 99: odd})
+    data = cbor2.dumps(cbor2.CBORTag(18, [header, {}, b"payload", bytes(64)]))
+    with refused(Code.NOT_DETERMINISTIC):
+        cose.parse_sign1(data, max_bytes=10_000)

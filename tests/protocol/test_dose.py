@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sync_protocol import cbor, limits
 from sync_protocol.dose import Dose, IdentityState, Sex, check_dose, decode_dose, encode_dose
 from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.population import PersonKey
 from tests.protocol.dose_strategies import dose_lists
 from tests.protocol.refusals import refused
 from tests.protocol.synthetic import generate_doses
@@ -157,3 +158,13 @@ def test_enumerations_travel_by_places_that_never_change() -> None:
     assert isinstance(fields[4], dict)
     assert isinstance(fields[17], dict)
     assert (fields[4][3], fields[17][1]) == (1, 5)
+
+
+def test_what_a_traceback_shows_of_a_dose_is_its_id() -> None:
+    dose = generate_doses(1)[0]
+    person = dose.recipient
+    key = PersonKey(person.number, person.name, sex=person.sex, birth_date=person.birth_date)
+    shown = f"{dose!r} {dose} {[dose]!r} {person!r} {key!r}"
+    assert dose.node in shown
+    for secret in (person.name, person.number, person.phone, person.birth_date, dose.lot):
+        assert not secret or secret not in shown

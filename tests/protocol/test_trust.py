@@ -145,8 +145,9 @@ def test_a_trust_set_answers_from_a_signed_list() -> None:
     assert trust.node_key("19001A", 7) == LIST.node_keys[1].key
     assert trust.node_key("19001A", 0) is None
     assert trust.node_key("unknown", 1) is None
-    assert trust.revoked_at(RSA_DSC) == AT
-    assert trust.revoked_at(DSC) is None
+    assert trust.is_revoked(RSA_DSC.thumbprint, at=AT)
+    assert not trust.is_revoked(RSA_DSC.thumbprint, at=AT - 1)
+    assert not trust.is_revoked(DSC.thumbprint, at=AT)
     assert trust.organisation_certificates == {ORGANISATION.thumbprint: ORGANISATION}
 
 

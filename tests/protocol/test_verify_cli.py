@@ -176,6 +176,14 @@ def test_refusals_show_nothing_of_the_person(trust: str, tmp_path: Path) -> None
             assert personal not in output
 
 
+def test_a_revoked_authority_takes_its_certificates_with_it(tmp_path: Path) -> None:
+    revoked = replace(TRUST, revoked=(Revocation(ORGANISATION_AUTHORITY.certificate.thumbprint, AT),))
+    list_path, path = tmp_path / "revoked.cose", tmp_path / "slip"
+    list_path.write_bytes(sign_trust_list(revoked, PUBLISHER))
+    path.write_bytes(ARTEFACTS[ArtefactKind.SLIP])
+    assert objects(run("--trust", str(list_path), "--json", str(path)))[0]["code"] == Code.CERTIFICATE_REVOKED
+
+
 def test_a_text_file_holds_one_certificate_a_line(trust: str, tmp_path: Path) -> None:
     path = tmp_path / "passports.txt"
     path.write_text("\n".join([*TEXTS, "", "HC1:BROKEN", ""]), "utf-8")
