@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, func, select
 
@@ -65,9 +66,16 @@ def put_seal(connection: Connection, sealed_digest: bytes, *, digest: bytes) -> 
     )
 
 
+# Whoever holds a node's key could otherwise fill the disk with second histories of up to 4 MB each.
+FORKS_KEPT: Final = 50
+
+
 def put_fork(connection: Connection, verified: VerifiedBundle, *, received_at: int) -> None:
-    """Keeps a bundle of a second history, once."""
+    """Keeps a bundle of a second history, once; at most so many of one node, which are evidence enough."""
     bundle = verified.bundle
+    kept = select(func.count()).select_from(forks).where(forks.c.node == bundle.node)
+    if connection.execute(kept).scalar_one() >= FORKS_KEPT:
+        return
     connection.execute(
         insert_on(connection, forks).on_conflict_do_nothing(),
         {

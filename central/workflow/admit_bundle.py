@@ -21,7 +21,7 @@ from central.domain.ledger import LedgerTree
 from central.domain.node import KnownNode, NodeState
 from central.domain.people import UNKNOWN, RegistryAnswer, is_asked, registry_question
 from central.registry.registry import RegistryClient
-from central.store import bundles, doses, facilities, nodes, trust
+from central.store import bundles, doses, facilities, ledger, nodes, trust
 from central.store.database import read_transaction, write_transaction
 from central.store.key_store import KeyRing
 from central.store.trust import CertificateRole
@@ -72,6 +72,9 @@ def admit_bundle(
         known_answer = bundles.answer_to_inner(connection, verified.digest)
         trusted = _trust_for(connection, node.facility)
         last_claimed_at = doses.last_claimed_at(connection, node.code, epoch=claimed.epoch)
+        # The ledger's time never goes back: beside a clock that did, every batch would seem to come too early.
+        newest = ledger.newest_head(connection)
+        now = now if newest is None else max(now, newest.head.at)
         # SPEC 8 (6)
         place = None if known_answer is not None else place_problem(connection, verified, node)
     if known_answer is not None:

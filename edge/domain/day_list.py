@@ -130,7 +130,7 @@ class Header:
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RawRow:
     """One row beneath the header: its number as the spreadsheet shows it, and the cells that are not empty."""
 

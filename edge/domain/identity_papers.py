@@ -42,7 +42,7 @@ _CARD_FIELDS: Final = 7
 _NUMBER_CHARS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Paper:
     """A paper and its number as it stands on it; `is_well_formed` is False where the number breaks the grammar."""
 
@@ -51,7 +51,7 @@ class Paper:
     is_well_formed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Card:
     """What the QR of a citizen card states. Unsigned: a hint that fills the form, not a proof."""
 

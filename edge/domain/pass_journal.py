@@ -59,6 +59,7 @@ class PassCode(StrEnum):
     SIGNER_NAME = "pass-signer-name"
     SIGNER_UNSET = "pass-signer-unset"
     CLOCK_BACK = "pass-clock-back"
+    MOVED_ON = "pass-moved-on"
 
 
 class PassRefusedError(Exception):
@@ -106,6 +107,11 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
             "Đồng hồ của máy chậm hơn lượt ký trước hoặc giờ của trung tâm",
             "Chỉnh lại ngày giờ của máy rồi ký.",
             "the node's clock is behind its last statement, or behind the centre's",
+        ),
+        PassCode.MOVED_ON: Words(
+            "Lượt ký này vừa được làm tiếp hoặc hủy ở nơi khác",
+            "Mở lại trang ký để xem kết quả.",
+            "somebody else finished or gave up this signing pass meanwhile",
         ),
     }
 )

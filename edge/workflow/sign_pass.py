@@ -20,7 +20,7 @@ from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
 from edge.domain.signing_pass import PassPlan, PlannedPass
 from edge.store import audit, passes
 from edge.store.audit import Action
-from edge.store.database import Database
+from edge.store.database import Database, Tables
 from edge.store.passes import StoredPass
 from edge.workflow.prepare_pass import Officer, prepare_pass
 from edge.workflow.seal_bundle import seal_bundle
@@ -66,7 +66,8 @@ def sign_pass(
         now: epoch seconds UTC; what the statement claims.
 
     Raises:
-        PassRefusedError: OPEN_ALREADY, SELECTION_CHANGED, SIGNER_NAME, CLOCK_BACK; nothing was stored.
+        PassRefusedError: OPEN_ALREADY, SELECTION_CHANGED, SIGNER_NAME, CLOCK_BACK; nothing was stored. MOVED_ON if
+            another window finished this pass or gave it up while the token worked.
         TokenError: the token did not sign; the pass stays prepared and can be resumed or abandoned.
         ProtocolError: the certificate is not valid now, or the token gave a wrong signature.
         StoreError: what is stored stays; the pass can be resumed.
@@ -152,6 +153,7 @@ def _finish(database: Database, pass_id: int, signer: Signer | None, *, now: int
         # The one token operation. No transaction is open, so doses are recorded while the token works.
         statement = _verified(sign_batch(prepared, signer), signer)
         with database.write_transaction() as tables:
+            _require_state(tables, stored)
             passes.store_signature(tables, pass_id, statement=statement, at=now)
             audit.append(tables, Action.PASS_SIGNED, f"pass:{pass_id}", actor=stored.signer_name, at=now)
         stored = replace(stored, state=PassState.SIGNED, statement=statement)
@@ -162,6 +164,7 @@ def _seal(database: Database, stored: StoredPass, *, now: int, entropy: Entropy)
     assert stored.statement is not None
     body = BatchBody(statement=stored.statement, secret=stored.secret, columns=stored.columns)
     with database.write_transaction() as tables:
+        _require_state(tables, stored)
         bundle = seal_bundle(
             tables, BundleKind.BATCH, encode_batch_body(body), pass_id=stored.pass_id, now=now, entropy=entropy
         )
@@ -180,6 +183,13 @@ def _seal(database: Database, stored: StoredPass, *, now: int, entropy: Entropy)
         bundle=bundle.sequence,
         sealed_bytes=len(bundle.sealed),
     )
+
+
+def _require_state(tables: Tables, stored: StoredPass) -> None:
+    """While the token worked, another window may have finished this pass or given it up; then it is theirs."""
+    found = passes.find(tables, stored.pass_id)
+    if found is None or found.state is not stored.state:
+        raise PassRefusedError(PassCode.MOVED_ON)
 
 
 def _prepared_again(stored: StoredPass) -> PreparedBatch:

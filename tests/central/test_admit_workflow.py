@@ -159,6 +159,28 @@ def test_the_time_of_the_ledger_never_goes_back(world: World) -> None:
     assert check_centre(world.centre.engine).findings == ()
 
 
+def test_a_centre_whose_clock_went_back_still_admits_what_sites_signed(world: World) -> None:
+    site = world.site()
+    doses = site.doses([1, 2])
+    world.know(doses)
+    site.send(doses[:1])
+    later = site.inner(doses[1:])
+    world.clock.at -= 3_600
+    assert site.send_inner(later).entry.refusal is None
+
+
+def test_second_histories_of_one_node_do_not_fill_the_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("central.store.bundles.FORKS_KEPT", 3)
+    site = world.site()
+    clones = [site.inner(site.doses([person])) for person in range(2, 8)]
+    site.send(site.doses([1]))
+    for clone in clones:
+        with pytest.raises(PlaceError):
+            world.offer(site.seal(clone))
+    with read_transaction(world.centre.engine) as connection:
+        assert set(connection.execute(select(forks.c.inner)).scalars()) == set(clones[:3])
+
+
 def test_two_histories_of_one_node_are_both_kept_and_a_person_decides(any_world: World) -> None:
     site = any_world.site()
     mine = site.inner(site.doses([1]))

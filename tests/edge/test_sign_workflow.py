@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -292,6 +293,42 @@ def test_a_wrong_signature_is_never_stored_and_the_pass_can_be_resumed(tmp_path:
     assert stored is not None
     assert stored.state is PassState.PREPARED
     assert resume_pass(station.database, faulty, now=AFTERNOON, entropy=station.entropy) is not None
+    assert check_store(station.database).findings == ()
+
+
+class _OtherWindow(FusedSigner):
+    """While the token works, somebody gives the pass up, or finishes it, in another window."""
+
+    def meanwhile(self, act: Callable[[], object]) -> _OtherWindow:
+        self._act = act
+        return self
+
+    def sign(self, message: bytes) -> bytes:
+        signature = super().sign(message)
+        if len(self.made) == 1:
+            self._act()
+        return signature
+
+
+@pytest.mark.parametrize("finishes", [False, True])
+def test_a_pass_that_another_window_ended_meanwhile_is_theirs(tmp_path: Path, finishes: bool) -> None:
+    station = make_station(tmp_path)
+    station.record(3)
+    token = _OtherWindow(station.signer, Fuse())
+
+    def act() -> None:
+        if finishes:
+            resume_pass(station.database, token, now=AFTERNOON, entropy=station.entropy)
+        else:
+            abandon_pass(station.database, actor="Trưởng trạm", now=AFTERNOON)
+
+    with pytest.raises(PassRefusedError) as caught:
+        _run(station, station.plan()[0], token.meanwhile(act))
+    assert caught.value.code is PassCode.MOVED_ON
+    if not finishes:
+        station.sign()
+    with station.database.read() as tables:
+        assert bundles.unsent(tables) == 1
     assert check_store(station.database).findings == ()
 
 
