@@ -4,7 +4,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 INTEROP := .venv-interop
 
-.PHONY: demo test check bench campaign interop packages format clean
+.PHONY: demo test check bench campaign coverage interop packages format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test      everything: packages, checks, tests, interop, the demo"
 	@echo "make check     ruff, mypy --strict, import contracts, module sizes"
 	@echo "make bench     figures as JSON lines (ONLY=wire_day for one)"
+	@echo "make coverage  the tests with branch coverage"
 	@echo "make campaign  the long form of the slow tests"
 
 # The stamps make a second run quick: they are renewed when a lock or pyproject.toml changes.
@@ -49,6 +50,11 @@ interop: $(VENV)/dev.stamp $(INTEROP)/interop.stamp
 
 test: packages check interop
 	$(RUN) -m pytest
+
+coverage: packages $(VENV)/dev.stamp
+	$(RUN) -m coverage run -m pytest
+	@$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report
 
 campaign: packages $(VENV)/dev.stamp
 	HCVX_CAMPAIGN=full $(RUN) -m pytest
