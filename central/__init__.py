@@ -9,5 +9,6 @@ Reading order, bottom up (a floor imports only floors beneath it):
 * `workflow`: one file per thing the centre does, each one transaction.
 * `bootstrap`: configuration to a running centre; the only file that reads the clock or draws entropy.
 * `web`: the sync calls of nodes, the pages of operator and citizen.
-* `app`, `cli`: the program's face.
+* `app`, and `cli` with `cli_init`, `cli_sites`, `cli_evidence`, `cli_day` (the verbs) and `cli_state` (what they
+  share): the program's face.
 """

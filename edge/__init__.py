@@ -7,5 +7,6 @@ Floors from below; a floor imports only what is beneath it:
 3. `workflow`: one module per thing the node does: read, decide, write, one transaction.
 4. `bootstrap`: config to node; the only module that reads the clock or draws entropy.
 5. `web`, `jobs`: pages on loopback; what runs on a schedule.
-6. `cli`: the `hcvx-edge` program.
+6. `app`: the pages put together upon an open node.
+7. `cli` with `cli_records`, `cli_signing`, `cli_exchange` (the verbs) and `cli_state` (what they share): `hcvx-edge`.
 """

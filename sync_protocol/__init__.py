@@ -23,7 +23,9 @@ Signed, versioned sets
     `signed_set` · `catalogue` · `catalogue_toml` · `population` · `document_signer` · `trust_list` · `gateway_list` ·
     `trust` · `enrolment_file` · `enrolment`
 Health certificates
-    `uvci` · `base45` · `health_content` · `health_certificate` · `issuance` · `hc1_text` · `hc1_verification`
+    `uvci` · `base45` · `health_content` · `health_certificate` · `issuance` · `hc1_text` · `hc1_verification` ·
+    `hc1_remarks` (value sets)
 The calls, and the tool
-    `endpoints` · `api` · `artefact` · `__main__` (`hcvx-verify`)
+    `endpoints` · `api` · `artefact` (what is it) · `judgement` (is it good) · `picture` (QR codes in pictures) ·
+    `verify_report` (its words) · `__main__` (`hcvx-verify`)
 """

@@ -65,6 +65,18 @@ def test_a_planted_sin_turns_its_contract_red(house: Path, place: str, sin: str,
     assert f"{contract} BROKEN" in " ".join(done.stdout.split())
 
 
+def test_every_room_is_on_the_map_of_its_floor() -> None:
+    forgotten = [
+        path.relative_to(_ROOT).as_posix()
+        for package in _PACKAGES
+        for path in sorted((_ROOT / package).rglob("*.py"))
+        if path.stem != "__init__"
+        and "migrations" not in path.parts
+        and f"`{path.stem}`" not in (path.parent / "__init__.py").read_text("utf-8").replace("signers.", "")
+    ]
+    assert forgotten == []
+
+
 def test_no_module_is_past_the_wall() -> None:
     assert findings(_ROOT) == []
 

@@ -3,5 +3,5 @@
 Reading order: `node` (a node as it is known), `people` (the same person over many sites), `signing_window` (when a
 batch was signed, as far as it is proven), `admission` (the numbered checks of a bundle), `verdicts` (what is said of
 each dose, over all sites), `ledger` (the tree of admitted bundles in memory), `day_run` (whose passport is due),
-`finding` (what a check found), `demo_certificates` (authorities for training).
+`passport_id`, `finding` (what a check found), `demo_certificates` (authorities for training).
 """

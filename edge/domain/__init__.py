@@ -1,5 +1,7 @@
 """Pure rules of the node: values in, decisions out, no store, clock or network.
 
 Reading order: `refusals` (the node's own codes and their words), `identity_papers`, `identity`, `dosing`,
-`day_list` and `row_verdict`; then what happens to recorded doses: `waiting`, `signing_pass`, `pass_journal`, `outbox`.
+`recordable`, `dose_form` (a form's texts into a dose); day lists: `day_list` (header), `day_list_cells`,
+`day_list_row`, `row_verdict`; then what happens to recorded doses: `waiting`, `signing_filter`, `signing_pass`,
+`pass_journal`, `outbox`, `day_figures`.
 """
