@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from dataclasses import replace
 from typing import Final
@@ -141,6 +142,8 @@ def run(state: State, *, port: int | None) -> None:
         node, host, node.config.port if port is None else port, send_now=lambda: exchange_once(node, central)
     )
     scheduler = start_exchange(node, central)
+    # A service manager ends the node like Ctrl+C does: requests that are under way are answered first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     taken = getattr(server, "effective_port", node.config.port)
     state.say(f"✓ Mở trình duyệt tại http://{host}:{taken}/ (Ctrl+C để dừng)")
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -273,5 +272,5 @@ def test_run_serves_the_pages_on_loopback_and_stops_when_told(desk: Desk) -> Non
         address = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
         with urllib.request.urlopen(address) as page:
             assert "Trạm" in page.read().decode()
-        process.send_signal(signal.SIGINT)
-        process.wait()
+        process.terminate()
+        assert process.wait(timeout=60) == 0
