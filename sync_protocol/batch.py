@@ -138,10 +138,8 @@ def leaf_hashes(manifest: Manifest, dose_bytes: Sequence[bytes], secret: bytes) 
     Raises:
         ProtocolError: FIELD_INVALID, BATCH_PEOPLE or BATCH_DOSES where manifest or secret are outside their bounds.
     """
-    leaves = [merkle.leaf_hash(encode_manifest(manifest))]
-    for salt, dose in zip(salts(secret, len(dose_bytes)), dose_bytes, strict=True):
-        leaves.append(merkle.leaf_hash(salt + dose))
-    return leaves
+    manifest_leaf = merkle.leaf_hash(encode_manifest(manifest))
+    return [manifest_leaf, *merkle.salted_leaf_hashes(salts(secret, len(dose_bytes)), dose_bytes)]
 
 
 def count_people(doses: Iterable[Dose]) -> int:
@@ -149,12 +147,10 @@ def count_people(doses: Iterable[Dose]) -> int:
 
     A person is the paper and its number; where there is no number, the name and the date of birth.
     """
-    people = set()
-    for dose in doses:
-        person = dose.recipient
-        key = (person.paper.value, person.number) if person.number else (person.name, person.birth_date)
-        people.add((bool(person.number), *key))
-    return len(people)
+    recipients = [dose.recipient for dose in doses]
+    numbered = {(person.paper, person.number) for person in recipients if person.number}
+    described = {(person.name, person.birth_date) for person in recipients if not person.number}
+    return len(numbered) + len(described)
 
 
 def prepare_batch(manifest: Manifest, doses: Sequence[Dose], secret: bytes) -> PreparedBatch:

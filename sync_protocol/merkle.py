@@ -23,6 +23,11 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(b"\x00" + data).digest()
 
 
+def salted_leaf_hashes(salts: Iterable[bytes], contents: Iterable[bytes]) -> list[bytes]:
+    """:func:`leaf_hash` of each salt with its content; one loop, since a batch has 3,000 of them."""
+    return [sha256(b"\x00" + salt + content).digest() for salt, content in zip(salts, contents, strict=True)]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256 over 0x01 and both children (RFC 9162, 2.1.1)."""
     return sha256(b"\x01" + left + right).digest()
@@ -42,7 +47,7 @@ class Tree:
 
     def __init__(self, leaf_hashes: Iterable[bytes] = ()) -> None:
         level = list(leaf_hashes)
-        if any(len(leaf) != HASH_BYTES for leaf in level):
+        if level and set(map(len, level)) != {HASH_BYTES}:
             raise ValueError("a leaf hash has 32 bytes")
         self._levels = [level]
         while len(level) > 1:
