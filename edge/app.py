@@ -13,7 +13,7 @@ from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from edge.bootstrap import Node
 from edge.jobs import exchange_once, open_central
-from edge.web import formats, injection, problems, security, signing, sync, today
+from edge.web import correction, formats, injection, people, problems, security, signing, sync, today
 from edge.web.header import header
 from edge.web.node import Behind, attach, require_enrolment
 from edge.workflow.exchange import ExchangeResult
@@ -38,7 +38,7 @@ def create_app(node: Node, *, send_now: Callable[[], ExchangeResult] | None = No
     problems.install(app)
     attach(app.extensions, Behind(node, send_now or (lambda: _exchange(node))))
     formats.install(app)
-    for page in (today, injection, signing, sync):
+    for page in (today, people, correction, injection, signing, sync):
         app.register_blueprint(page.blueprint)
     app.context_processor(lambda: {"header": header()})
     app.jinja_env.trim_blocks = True

@@ -57,54 +57,31 @@ def read_form(texts: Mapping[str, str], *, catalogue: Catalogue, now: int) -> tu
     Raises:
         RefusedError: one finding for each field that cannot be read.
     """
-    found = {name: " ".join(texts.get(name, "").split())[:FIELD_CHARS] for name in FIELDS}
-    findings: list[Finding] = []
-
-    def field(name: str, read: Callable[[str], _Value], default: _Value, *, required: bool = False) -> _Value:
-        text = found[name]
-        if not text:
-            if required:
-                findings.append(Finding(EdgeCode.CELL_MISSING, True, name))
-            return default
-        try:
-            return read(text)
-        except CellError as error:
-            findings.append(Finding(error.code, True, name))
-        except ValueError:
-            findings.append(Finding(Code.FIELD_INVALID, True, name))
-        return default
-
-    nationality = found["nationality"].upper() or "VN"
-    paper = recognise_paper(found["number"], nationality=nationality)
-    dose_number = field("dose_number", _count, 1, required=True)
-    recipient = Recipient(
-        name=field("name", str, "", required=True),
-        family_name=found["family_name"] or None,
-        sex=field("sex", _sex, Sex.F, required=True),
-        birth_date=field("birth_date", birth_date_of, "1900", required=True),
-        paper=paper.kind if paper.number else PaperKind.NONE,
-        number=paper.number,
-        nationality=nationality,
-        phone=found["phone"],
-        address_unit=found["address_unit"],
-        guardian=found["guardian"],
-        group=field("group", _count, 0),
-    )
-    facts = DoseFacts(
-        product=field("product", str, "", required=True),
-        lot=field("lot", str, "", required=True),
-        lot_expiry=field("lot_expiry", day_of, ""),
-        dose_number=dose_number,
-        dose_total=field("dose_total", _count, _usual_total(catalogue, found["product"], dose_number)),
-        given_at=_given_at(field("given_day", day_of, ""), field("given_time", seconds_of, -1), now=now),
-        vaccinator=found["vaccinator"],
-        station=found["station"],
-        reaction=found["reaction"],
-        late_reason=found["late_reason"],
-    )
-    if findings:
-        raise RefusedError(tuple(findings))
+    reader = _Reader(texts)
+    recipient = _recipient(reader, None)
+    facts = _facts(reader, catalogue=catalogue, now=now)
+    reader.finish()
     return recipient, facts
+
+
+def read_person(texts: Mapping[str, str], *, known: Recipient) -> Recipient:
+    """Read the person alone; where the number and the nationality of `known` were left alone, so is the paper.
+
+    Raises:
+        RefusedError: one finding for each field that cannot be read.
+    """
+    reader = _Reader(texts)
+    recipient = _recipient(reader, known)
+    reader.finish()
+    return recipient
+
+
+def read_facts(texts: Mapping[str, str], *, catalogue: Catalogue, now: int) -> DoseFacts:
+    """Read the dose alone. Arguments and errors as `read_form`."""
+    reader = _Reader(texts)
+    facts = _facts(reader, catalogue=catalogue, now=now)
+    reader.finish()
+    return facts
 
 
 def texts_of_card(line: str) -> dict[str, str]:
@@ -124,6 +101,82 @@ def texts_of_card(line: str) -> dict[str, str]:
     }
 
 
+class _Reader:
+    """Reads fields one by one and remembers every fault."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = {name: " ".join(texts.get(name, "").split())[:FIELD_CHARS] for name in FIELDS}
+        self._findings: list[Finding] = []
+
+    def field(self, name: str, read: Callable[[str], _Value], default: _Value, *, required: bool = False) -> _Value:
+        """The value of a field, or the default where it is empty or cannot be read."""
+        text = self.texts[name]
+        if not text:
+            if required:
+                self._findings.append(Finding(EdgeCode.CELL_MISSING, True, name))
+            return default
+        try:
+            return read(text)
+        except CellError as error:
+            self._findings.append(Finding(error.code, True, name))
+        except ValueError:
+            self._findings.append(Finding(Code.FIELD_INVALID, True, name))
+        return default
+
+    def finish(self) -> None:
+        """Raise RefusedError if there was a fault."""
+        if self._findings:
+            raise RefusedError(tuple(self._findings))
+
+
+def _recipient(reader: _Reader, known: Recipient | None) -> Recipient:
+    texts = reader.texts
+    nationality = texts["nationality"].upper() or "VN"
+    if known is not None and (texts["number"], nationality) == (known.number, known.nationality):
+        kind, number = known.paper, known.number
+    else:
+        paper = recognise_paper(texts["number"], nationality=nationality)
+        kind, number = paper.kind if paper.number else PaperKind.NONE, paper.number
+    return Recipient(
+        name=reader.field("name", str, "", required=True),
+        family_name=texts["family_name"] or None,
+        sex=reader.field("sex", _sex, Sex.F, required=True),
+        birth_date=reader.field("birth_date", birth_date_of, "1900", required=True),
+        paper=kind,
+        number=number,
+        nationality=nationality,
+        phone=texts["phone"],
+        address_unit=texts["address_unit"],
+        guardian=texts["guardian"],
+        group=reader.field("group", _count, 0),
+    )
+
+
+def _facts(reader: _Reader, *, catalogue: Catalogue, now: int) -> DoseFacts:
+    texts, field = reader.texts, reader.field
+    dose_number = field("dose_number", _count, 1, required=True)
+    return DoseFacts(
+        product=field("product", str, "", required=True),
+        lot=field("lot", str, "", required=True),
+        lot_expiry=field("lot_expiry", day_of, ""),
+        dose_number=dose_number,
+        dose_total=field("dose_total", _count, usual_total(catalogue, texts["product"], dose_number)),
+        given_at=_given_at(field("given_day", day_of, ""), field("given_time", seconds_of, -1), now=now),
+        vaccinator=texts["vaccinator"],
+        station=texts["station"],
+        reaction=texts["reaction"],
+        late_reason=texts["late_reason"],
+    )
+
+
+def usual_total(catalogue: Catalogue, code: str, dose_number: int) -> int:
+    """The length of the series where nobody typed it; at least 1."""
+    for product in catalogue.products:
+        if product.code == code:
+            return propose_dose_total(product, dose_number)
+    return max(dose_number, 1)
+
+
 def _given_at(day: str, seconds: int, *, now: int) -> int:
     if not day and seconds < 0:
         return now
@@ -131,13 +184,6 @@ def _given_at(day: str, seconds: int, *, now: int) -> int:
     if not day or day == local_day(now):
         return now if seconds < 0 else day_start(local_day(now)) + seconds
     return day_start(day) + (12 * 3_600 if seconds < 0 else seconds)
-
-
-def _usual_total(catalogue: Catalogue, code: str, dose_number: int) -> int:
-    for product in catalogue.products:
-        if product.code == code:
-            return propose_dose_total(product, dose_number)
-    return max(dose_number, 1)
 
 
 def _sex(text: str) -> Sex:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,14 +11,16 @@ from typing import Final
 from edge.domain.dose_form import FIELDS, texts_of_card
 from edge.domain.dosing import GivenDose, propose_dose_number
 from edge.domain.identity_papers import recognise_paper
-from edge.domain.refusals import EdgeCode, RefusedError, refuse
+from edge.domain.refusals import AnyCode, EdgeCode, RefusedError, refuse
 from edge.store import doses, page_queries, people
 from edge.store.database import Tables
 from edge.store.people import Person, PersonId
 from edge.web.form_words import finding_sentence, shown_at
 from edge.web.formats import clock, iso_day
 from edge.workflow.record_dose import history_of
+from sync_protocol.catalogue import Catalogue
 from sync_protocol.days import local_day
+from sync_protocol.errors import Code
 from sync_protocol.identity import PaperKind, Recipient, Sex
 
 TYPED: Final = (*FIELDS, "by")
@@ -25,6 +28,8 @@ TYPED: Final = (*FIELDS, "by")
 _CARRIED: Final = ("product", "lot", "lot_expiry", "vaccinator", "station", "by")
 _REQUIRED: Final = ("name", "sex", "birth_date", "product", "lot", "lot_expiry", "dose_number", "by")
 _SEARCHED: Final = 8
+# With more communes than this a list to choose from helps nobody.
+_MOST_UNITS: Final = 400
 _SEX_WORDS: Final = {Sex.F: "Nữ", Sex.M: "Nam"}
 
 
@@ -123,6 +128,34 @@ def fill_from_person(tables: Tables, form: Form, person_id: PersonId) -> None:
     _fill_person(tables, form, person)
 
 
+def confirmed_codes(form: Form, texts: Sequence[str], *, confirmed_for: str) -> frozenset[AnyCode]:
+    """The warnings that a person confirmed, if it was for just what is in this form.
+
+    A confirmation holds for what was on the screen; another name or lot is asked about afresh.
+    """
+    if not hmac.compare_digest(confirmed_for.encode(), form.fingerprint.encode()):
+        return frozenset()
+    return frozenset(
+        EdgeCode(text) if text in set(EdgeCode) else Code(text)
+        for text in texts
+        if text in set(EdgeCode) or text in set(Code)
+    )
+
+
+def product_choices(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """The products to choose from, nothing first."""
+    return [("", "Chọn vắc xin"), *((product.code, product.name) for product in catalogue.products)]
+
+
+def unit_choices(catalogue: Catalogue, chosen: str = "") -> list[tuple[str, str]] | None:
+    """The communes to choose from, with the one that is written down already; None where there are too many."""
+    units = [(unit.code, unit.name) for unit in catalogue.units if unit.parent]
+    if len(units) > _MOST_UNITS:
+        return None
+    known = not chosen or any(code == chosen for code, _ in units)
+    return [("", "Chưa rõ"), *units, *([] if known else [(chosen, f"{chosen}, không có trong danh mục")])]
+
+
 def show_findings(form: Form, error: RefusedError) -> None:
     """Put each finding beside its field."""
     for finding in error.findings:
@@ -149,8 +182,17 @@ def known_history(tables: Tables, person_id: PersonId) -> Sequence[GivenDose]:
 
 
 def _fill_person(tables: Tables, form: Form, person: Person, *, card: dict[str, str] | None = None) -> None:
-    one = person.recipient
-    stored = {
+    stored = texts_of_person(person.recipient)
+    # What the card says stands over what the store knows: the page then warns of what differs.
+    form.values |= stored | (card or {})
+    form.person = person.person_id
+    form.history = list(known_history(tables, person.person_id))
+    form.values["dose_number"] = str(propose_dose_number(form.history))
+
+
+def texts_of_person(one: Recipient) -> dict[str, str]:
+    """A person as the fields of a form show them."""
+    return {
         "name": one.name,
         "family_name": one.family_name or "",
         "sex": one.sex.value,
@@ -162,11 +204,6 @@ def _fill_person(tables: Tables, form: Form, person: Person, *, card: dict[str, 
         "guardian": one.guardian,
         "group": str(one.group) if one.group else "",
     }
-    # What the card says stands over what the store knows: the page then warns of what differs.
-    form.values |= stored | (card or {})
-    form.person = person.person_id
-    form.history = list(known_history(tables, person.person_id))
-    form.values["dose_number"] = str(propose_dose_number(form.history))
 
 
 def _fill_unknown(form: Form, text: str) -> None:

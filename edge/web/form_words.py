@@ -49,12 +49,18 @@ FIELDS: Final[Mapping[str, FieldWords]] = MappingProxyType(
         "reaction": FieldWords("Phản ứng sau tiêm", "Để trống nếu không có."),
         "late_reason": FieldWords("Lý do nhập chậm", "Chỉ ghi khi nhập sau ngày tiêm, ví dụ mất điện chiều 14/04."),
         "by": FieldWords("Người ghi", "Họ tên người đang nhập phiếu này."),
+        "dose_total": FieldWords("Tổng số mũi", "Để trống thì theo loại vắc xin; hoặc một số, ví dụ 2."),
+        "reason": FieldWords("Lý do đính chính", "Ghi vì sao bản cũ sai, ví dụ ghi nhầm số lô; tối đa 300 chữ."),
+        "voucher": FieldWords("Người xác nhận", "Họ tên người đã xem hộ chiếu."),
+        "sure": FieldWords("Đã xem hộ chiếu", "Đánh dấu vào ô này sau khi đã xem hộ chiếu."),
         "person": FieldWords("Người được tiêm", ""),
         "submission": FieldWords("Phiếu", ""),
     }
 )
 # Where the page shows what the rules say of a value that has no field of its own.
-_SHOWN_AT: Final = MappingProxyType({"given_at": "given_day", "dose_total": "dose_number", "recorded_by": "by"})
+_SHOWN_AT: Final = MappingProxyType(
+    {"given_at": "given_day", "dose_total": "dose_number", "recorded_by": "by", "replace_reason": "reason"}
+)
 
 
 def shown_at(field: str) -> str:
@@ -83,7 +89,7 @@ def finding_sentence(finding: Finding) -> str:
     """What is wrong, with the figures, the rule and an example."""
     at = shown_at(finding.field)
     match finding.code:
-        case EdgeCode.CELL_MISSING:
+        case EdgeCode.CELL_MISSING | EdgeCode.REASON_MISSING:
             return f"Ô này còn trống. {rule(at)}"
         case EdgeCode.CELL_INVALID | Code.FIELD_INVALID:
             return f"Không đúng dạng. {rule(at)}"

@@ -6,7 +6,6 @@ never lost: a fault shows the same form again, and so does a form that is older 
 
 from __future__ import annotations
 
-import hmac
 from typing import Final
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
@@ -16,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from edge.domain.dose_form import read_form
 from edge.domain.identity import may_be_vouched
-from edge.domain.refusals import AnyCode, EdgeCode, Finding, RefusedError
+from edge.domain.refusals import EdgeCode, Finding, RefusedError
 from edge.domain.waiting import Waiting, identity_obstacle
 from edge.store import doses, page_queries, people
 from edge.store.people import PersonId
@@ -27,15 +26,12 @@ from edge.web.sentences import VOUCHABLE, IdentitySentence, identity_sentence
 from edge.workflow.check_identity import vouch
 from edge.workflow.record_dose import Submission, record_dose
 from sync_protocol.dose import Dose
-from sync_protocol.errors import Code
 from sync_protocol.identity import Recipient
 
 blueprint = Blueprint("injection", __name__)
 
 _KEY_BYTES: Final = 16
 _NUMBER_CHARS: Final = 9
-# With more communes than this a list to choose from helps nobody.
-_MOST_UNITS: Final = 400
 
 
 @blueprint.get("/doses/new")
@@ -67,9 +63,10 @@ def record() -> Response:
     recipient, facts = read_form(typed, catalogue=catalogue, now=now)
     if not typed["by"]:
         raise RefusedError((Finding(EdgeCode.CELL_MISSING, True, "by"),))
-    submission = Submission(
-        request.form.get("submission", ""), _person(recipient), facts, confirmed=_confirmed(Form(typed, ""))
+    confirmed = dose_page.confirmed_codes(
+        Form(typed, ""), request.form.getlist("confirmed"), confirmed_for=request.form.get("confirmed_for", "")
     )
+    submission = Submission(request.form.get("submission", ""), _person(recipient), facts, confirmed=confirmed)
     recorded = record_dose(open_node.database, submission, catalogue=catalogue, at=now, by=typed["by"])
     # A number of a row and nothing else: what stays the same at this table is read from it.
     session["dose"] = recorded.sequence
@@ -116,14 +113,13 @@ def outlived(_: CSRFError) -> tuple[str, int]:
 
 def _page(shown: Form) -> str:
     catalogue = node().shelf.catalogue()
-    units = [(unit.code, unit.name) for unit in catalogue.units if unit.parent]
     saved = _saved()
     return render_template(
         "dose.html",
         form=shown,
         words=form_words.FIELDS,
-        products=[("", "Chọn vắc xin"), *((product.code, product.name) for product in catalogue.products)],
-        units=[("", "Chưa rõ"), *units] if len(units) <= _MOST_UNITS else None,
+        products=dose_page.product_choices(catalogue),
+        units=dose_page.unit_choices(catalogue, shown.values.get("address_unit", "")),
         saved=saved,
         sex_words=dose_page.sex_words,
     )
@@ -167,32 +163,21 @@ def _person(recipient: Recipient) -> PersonId | Recipient:
     return recipient if person is None or not dose_page.is_unchanged(recipient, person) else person.person_id
 
 
-def _confirmed(typed: Form) -> frozenset[AnyCode]:
-    # A confirmation holds for what was on the screen; another name or lot is asked about afresh.
-    if not hmac.compare_digest(request.form.get("confirmed_for", "").encode(), typed.fingerprint.encode()):
-        return frozenset()
-    texts = request.form.getlist("confirmed")
-    return frozenset(
-        EdgeCode(text) if text in set(EdgeCode) else Code(text)
-        for text in texts
-        if text in set(EdgeCode) or text in set(Code)
-    )
-
-
-def _saved() -> tuple[Dose, IdentitySentence, bool] | None:
+def _saved() -> tuple[Dose, IdentitySentence, bool, PersonId] | None:
     sequence = _whole(request.args.get("saved", ""))
     if sequence is None:
         return None
     with node().database.read() as tables:
-        if doses.get(tables, sequence) is None:
+        stored = doses.get(tables, sequence)
+        if stored is None:
             return None
         dose = doses.assemble(tables, [sequence])[0]
         differs = page_queries.differing_fields(tables, [sequence]).get(sequence, "")
     waits = identity_obstacle(dose.evidence.state) is Waiting.IDENTITY_WAITING
     if waits and may_be_vouched(dose.recipient):
         # No registry knows a foreigner: the site looks at the passport itself.
-        return dose, VOUCHABLE, True
-    return dose, identity_sentence(dose.evidence.state, differs), False
+        return dose, VOUCHABLE, True, stored.person_id
+    return dose, identity_sentence(dose.evidence.state, differs), False, stored.person_id
 
 
 def _whole(text: str) -> int | None:

@@ -72,6 +72,27 @@ def identity_sentence(state: IdentityState, differs: str = "") -> IdentitySenten
             return IdentitySentence("warning", "Chưa ký được", f"{said.vi}. {said.cure}")
 
 
+def person_sentence(state: IdentityState, differs: str = "", *, vouchable: bool = False) -> Sentence:
+    """The same of a person alone, whatever the doses; `vouchable` for a foreigner with a passport."""
+    match state:
+        case IdentityState.MATCHED:
+            return Sentence("good", "Đã khớp", "Khớp với CSDLQG về dân cư; các mũi chưa ký của người này ký được.")
+        case IdentityState.VOUCHED:
+            return Sentence("good", "Đã bảo lãnh", "Cơ sở đã xem hộ chiếu; các mũi chưa ký của người này ký được.")
+        case IdentityState.MISMATCH:
+            where = FIELD_WORDS.get(differs, "")
+            fact = f"Khác ở {where} so với CSDLQG về dân cư." if where else "Không khớp với CSDLQG về dân cư."
+            cure = "Xem lại giấy tờ rồi sửa; giấy tờ đúng như đã ghi thì chuyển công an xã."
+            return Sentence("danger", "Chưa khớp", f"{fact} {cure}")
+        case IdentityState.WAITING if vouchable:
+            return Sentence("plain", "Chờ bảo lãnh", "CSDLQG về dân cư không có người nước ngoài: cơ sở xem hộ chiếu.")
+        case IdentityState.WAITING:
+            text = "Gói dữ liệu dân cư ở máy này chưa có người này, hoặc chưa có gói. Máy hỏi lại khi có gói mới."
+            return Sentence("plain", "Chờ xác thực", text)
+        case IdentityState.NO_NUMBER | IdentityState.MALFORMED:
+            return identity_sentence(state)
+
+
 def reason_words(reason: str) -> Words:
     """The words of a reason as figures and verdicts name it; an unknown one, of a newer centre, is shown as it is."""
     if reason in set(Waiting):

@@ -11,10 +11,13 @@ from werkzeug.wrappers import Response
 
 from edge.domain.day_figures import ADMITTED, place
 from edge.domain.waiting import Waiting
-from edge.store import doses, node_identity, page_queries, standings
+from edge.store import doses, node_identity, page_queries, people, standings
+from edge.store.people import PersonId
 from edge.web.charts import hours, shares
+from edge.web.edit_form import Origin, whole
 from edge.web.formats import given_name_first
 from edge.web.node import node
+from edge.web.people import identity_of
 from edge.web.sentences import FIELD_WORDS, reason_words
 from edge.workflow.check_identity import check_identity
 from edge.workflow.day_status import day_status
@@ -57,7 +60,7 @@ def show() -> str:
 
 @blueprint.get("/waiting/<reason>")
 def waiting(reason: str) -> str:
-    """The doses that wait for one reason: who, which dose, and what to do."""
+    """The doses that wait for one reason: who, which dose, and what to do; `?fixed=` names who was put right."""
     open_node = node()
     now = open_node.clock.now()
     day = _day(now)
@@ -68,6 +71,9 @@ def waiting(reason: str) -> str:
         found = [row.facts.sequence for row in rows if place(row, rules) == reason != ADMITTED]
         listed = doses.assemble(tables, found[:LIST_ROWS])
         differs = page_queries.differing_fields(tables, found[:LIST_ROWS])
+        whose = page_queries.people_of(tables, found[:LIST_ROWS])
+        fixed = people.get(tables, PersonId(whole(request.args.get("fixed", ""))))
+        now_known = None if fixed is None else identity_of(tables, fixed)
     listed.sort(key=lambda dose: given_name_first(dose.recipient.name))
     return render_template(
         "waiting.html",
@@ -75,6 +81,10 @@ def waiting(reason: str) -> str:
         words=reason_words(reason),
         doses=listed,
         differs={sequence: FIELD_WORDS.get(field, field) for sequence, field in differs.items()},
+        whose=whose,
+        origin=Origin(reason, day or "all"),
+        fixed=fixed,
+        now_known=now_known,
         askable=reason in _ASKABLE and bool(found),
         total=len(found),
         day=day,

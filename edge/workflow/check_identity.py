@@ -7,7 +7,7 @@ only for people who are new or were corrected.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edge.domain.identity import ASKABLE, FIELD_OF_ANSWER, is_in_registry_scope, may_be_vouched, state_of_paper
@@ -96,21 +96,51 @@ def keep_answer(tables: Tables, person: Person, asked: Asked, *, at: int, by: st
     return _keep(tables, [person], [asked.answer], reference=asked.reference, at=at, by=by)[0]
 
 
-def vouch(database: Database, person_id: PersonId, *, at: int, by: str) -> None:
-    """The site vouches for a foreigner whom no registry knows; the person who vouches is named in the evidence.
+def check_person(database: Database, person_id: PersonId, *, at: int, by: str) -> Person:
+    """Compare one person with the pack that holds, unless this revision was compared with it before.
+
+    Without a valid pack, and where the registry cannot know the person, everything stays as it is.
 
     Raises:
-        RefusedError: PERSON_UNKNOWN, or VOUCH_CITIZEN for anybody without a well-formed passport.
+        RefusedError: PERSON_UNKNOWN.
     """
     with database.write_transaction() as tables:
-        person = people.get(tables, person_id)
-        if person is None:
-            raise refuse(EdgeCode.PERSON_UNKNOWN, "person")
+        person = _known(tables, person_id)
+        asked = ask_pack(tables, person.recipient, at=at) if person.identity_state in ASKABLE else None
+        newest = identity_checks.newest(tables, person_id)
+        if asked is None or (newest is not None and newest.reference == asked.reference):
+            return person
+        act = keep_answer(tables, person, asked, at=at, by=by)
+        audit.append_many(tables, [act], actor=by, at=at)
+    return replace(person, identity_state=asked.answer.state)
+
+
+def vouch(database: Database, person_id: PersonId, *, at: int, by: str, revision: int | None = None) -> None:
+    """The site vouches for a foreigner whom no registry knows; the person who vouches is named in the evidence.
+
+    Args:
+        revision: the one that was compared with the passport; None for whatever the store holds.
+
+    Raises:
+        RefusedError: PERSON_UNKNOWN, PERSON_CHANGED where the store holds another revision, or VOUCH_CITIZEN for
+            anybody without a well-formed passport.
+    """
+    with database.write_transaction() as tables:
+        person = _known(tables, person_id)
+        if revision not in (None, person.revision):
+            raise refuse(EdgeCode.PERSON_CHANGED, "person")
         if not may_be_vouched(person.recipient):
             raise refuse(EdgeCode.VOUCH_CITIZEN, "number")
         result = CheckResult(person, IdentityState.VOUCHED, EvidenceSource.VOUCHED, reference=by[:40])
         identity_checks.add_many(tables, [result], at=at, by=by)
         audit.append(tables, audit.Action.IDENTITY_VOUCHED, f"person:{person_id}", actor=by, at=at)
+
+
+def _known(tables: Tables, person_id: PersonId) -> Person:
+    person = people.get(tables, person_id)
+    if person is None:
+        raise refuse(EdgeCode.PERSON_UNKNOWN, "person")
+    return person
 
 
 def _valid_pack(tables: Tables, at: int) -> PackState:

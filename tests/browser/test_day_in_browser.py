@@ -40,6 +40,8 @@ PAGES: Final = {
     "sign": "/sign",
     "sync": "/sync",
     "waiting": "/waiting/identity-mismatch",
+    "person": "/people/10?list=identity-mismatch&day=all",
+    "correct": "/doses/9/correct",
     "missing": "/nowhere",
 }
 
@@ -161,6 +163,43 @@ def test_every_page_fits_the_window(tmp_path: Path, browser: Browser, clinic: Cl
         for name, path in PAGES.items():
             page.goto(address + path)
             shoot(page, f"{size}-{name}")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_birth_date_and_a_lot_are_put_right_by_keyboard(
+    tmp_path: Path, browser: Browser, clinic: Clinic, size: str
+) -> None:
+    with served(tmp_path, clinic) as address, open_page(browser, size) as (page, asked):
+        page.goto(f"{address}/waiting/identity-mismatch?day=all")
+        page.get_by_role("link", name="19001A-000010").focus()
+        press(page, "Enter")
+        # The cursor waits in the field that differs.
+        assert page.evaluate("document.activeElement.id") == "birth_date"
+        page.keyboard.press("Control+A")
+        page.keyboard.type("31/02/1985")
+        press(page, "Enter")
+        assert page.evaluate("document.activeElement.id") == "birth_date"
+        shoot(page, f"{size}-person-fault")
+        page.keyboard.press("Control+A")
+        page.keyboard.type("02/03/1985")
+        press(page, "Enter")
+        assert "Đã khớp" in page.inner_text("[role=status]")
+        shoot(page, f"{size}-waiting-fixed")
+
+        page.goto(f"{address}/people/10")
+        page.get_by_role("link", name="Đính chính 19001A-000010").focus()
+        press(page, "Enter")
+        page.fill("#lot", "RIGHT01")
+        page.focus("#reason")
+        press(page, "Enter")
+        assert page.evaluate("document.activeElement.id") == "reason"
+        shoot(page, f"{size}-correct-fault")
+        page.keyboard.type("ghi nhầm số lô")
+        press(page, "Enter")
+        assert "Đã ghi bản đính chính" in page.inner_text("[role=status]")
+        shoot(page, f"{size}-person-corrected")
+        assert clinic.count("doses") == 13
+        assert not words_in(asked, [*PERSONAL, "RIGHT01"])
 
 
 def test_a_scan_with_the_cursor_nowhere_lands_in_the_box(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:

@@ -10,7 +10,7 @@ import pytest
 from edge.domain.refusals import EdgeCode, RefusedError
 from edge.store import audit, doses, people, population
 from edge.workflow import check_identity as workflow
-from edge.workflow.check_identity import check_identity, vouch
+from edge.workflow.check_identity import check_identity, check_person, vouch
 from edge.workflow.import_pack import import_pack
 from edge.workflow.record_dose import Submission
 from sync_protocol.errors import Code, ProtocolError
@@ -69,6 +69,23 @@ def test_the_same_pack_is_not_asked_twice_and_a_newer_one_is(clinic: Clinic) -> 
     assert check_identity(clinic.database, at=NOW, by=NURSE).checked == 6
 
 
+def test_one_person_is_asked_alone_and_once_for_each_pack(clinic: Clinic) -> None:
+    _record_all(clinic)
+    # Nobody is asked without a pack, and that is no error: the person waits.
+    assert check_person(clinic.database, people.PersonId(2), at=NOW, by=NURSE).identity_state is IdentityState.WAITING
+    clinic.give_pack([villager(2)])
+    assert check_person(clinic.database, people.PersonId(2), at=NOW, by=NURSE).identity_state is IdentityState.MISMATCH
+    check_person(clinic.database, people.PersonId(2), at=NOW, by=NURSE)
+    assert clinic.count("identity_checks") == 1
+    clinic.give_pack([villager(2, name="Nguyễn Thị Sai")], version=2)
+    assert check_person(clinic.database, people.PersonId(2), at=NOW, by=NURSE).identity_state is IdentityState.MATCHED
+    with clinic.database.read() as tables:
+        assert doses.assemble(tables, [2])[0].evidence.reference == "pack-2"
+        audit.verify(tables)
+    with pytest.raises(RefusedError):
+        check_person(clinic.database, people.PersonId(99), at=NOW, by=NURSE)
+
+
 def test_a_limit_is_kept(clinic: Clinic) -> None:
     _record_all(clinic)
     clinic.give_pack([villager(1)])
@@ -104,7 +121,10 @@ def test_people_whom_the_registry_cannot_know_are_not_asked(clinic: Clinic) -> N
 def test_the_site_vouches_for_a_foreigner_and_for_nobody_else(clinic: Clinic) -> None:
     foreigner = villager(1, number="P1234567", paper=PaperKind.PASSPORT, nationality="LA")
     recorded = clinic.record(Submission("form-0001", foreigner, facts()))
-    vouch(clinic.database, recorded.person_id, at=NOW, by=NURSE)
+    with pytest.raises(RefusedError) as caught:
+        vouch(clinic.database, recorded.person_id, at=NOW, by=NURSE, revision=2)
+    assert caught.value.findings[0].code is EdgeCode.PERSON_CHANGED
+    vouch(clinic.database, recorded.person_id, at=NOW, by=NURSE, revision=1)
     with clinic.database.read() as tables:
         evidence = doses.assemble(tables, [1])[0].evidence
     assert (evidence.state, evidence.source) == (IdentityState.VOUCHED, EvidenceSource.VOUCHED)

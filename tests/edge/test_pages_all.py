@@ -27,6 +27,8 @@ from tests.edge.station import Station, make_station
 from tests.simulator import Fault
 
 PAGES = ("/", "/?day=all", "/?day=2022-04-14", "/doses/new", "/sign", "/sync", "/waiting/identity-mismatch", "/nowhere")
+# These are about somebody, so there has to be somebody.
+WORK = (("/people/10", True), ("/people/10?list=identity-mismatch&day=all", True), ("/doses/10/correct", True))
 
 
 @pytest.fixture
@@ -57,8 +59,7 @@ def evening(station: Station, visitor: Visitor) -> None:
     station.sign(replace(whole, doses=whole.doses[:2], people=2))
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize(("page", "filled"), [*((page, filled) for page in PAGES for filled in (False, True)), *WORK])
 def test_every_page_renders_and_loads_nothing_from_elsewhere(
     visitor: Visitor, station: Station, page: str, filled: bool
 ) -> None:
@@ -75,7 +76,11 @@ def test_every_page_renders_and_loads_nothing_from_elsewhere(
 def test_every_get_route_is_among_the_pages_that_are_tried(tmp_path: Path, station: Station) -> None:
     app = create_app(make_node(tmp_path, station.database))
     routes = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    assert routes == {"/", "/doses/new", "/sign", "/sync", "/waiting/<reason>", "/static/<path:filename>"}
+    person, correction = "/people/<int(max=999999999):person_id>", "/doses/<int(max=999999999):sequence>/correct"
+    assert routes == {
+        *("/", "/doses/new", "/sign", "/sync", "/waiting/<reason>", "/static/<path:filename>"),
+        *(person, correction),
+    }
 
 
 def test_no_address_names_a_person(tmp_path: Path) -> None:
@@ -101,6 +106,7 @@ def test_no_address_names_a_person(tmp_path: Path) -> None:
     visitor.post("/sign/preview", {"dose": ["1", "2"]}, status=200)
     visitor.post("/sign/run", {**visitor.hidden(), "officer": "Trần Thị Ánh", "pin": PASSWORD})
     personal = [text for person in people for text in (*person.name.split(), person.number, person.phone)]
+    assert {"/people/4", "/doses/4/correct"} <= {page.partition("?")[0] for page in seen}
     assert len(seen) > 6
     assert not words_in(visitor.addresses, [*personal, "1985", "Trần", "Ánh"])
 

@@ -1,0 +1,254 @@
+"""One person of the store: what differs, the fields to put it right, the site's word for a foreigner, and the doses.
+
+Two desks may have the same person open. The slower one gets the form back with what both wrote: a field that only the
+other desk changed takes the other's text, a field that both changed keeps what was typed here and says the other's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from edge.domain.day_figures import ADMITTED, place
+from edge.domain.dose_form import read_person
+from edge.domain.identity import may_be_vouched
+from edge.domain.identity_papers import PROVINCES, check_number
+from edge.domain.recordable import read_author
+from edge.domain.refusals import EdgeCode, Finding, RefusedError
+from edge.domain.waiting import Waiting
+from edge.store import doses, identity_checks, node_identity, people, standings
+from edge.store.database import Tables
+from edge.store.people import Person, PersonId
+from edge.web import dose_page, form_words
+from edge.web.dose_page import texts_of_person
+from edge.web.edit_form import EditForm, known_author, origin, remember_author, typed_texts, whole
+from edge.web.node import node
+from edge.web.sentences import Sentence, person_sentence, reason_words
+from edge.workflow.change_person import change_person
+from edge.workflow.check_identity import check_person, vouch
+from edge.workflow.plan_passes import signing_rules
+from sync_protocol.dose import Dose
+from sync_protocol.identity import IdentityState, PaperKind
+
+blueprint = Blueprint("people", __name__)
+
+FIELDS: Final = (
+    *("name", "sex", "birth_date", "number", "phone", "address_unit"),
+    *("nationality", "guardian", "family_name", "group"),
+)
+_ORDER: Final = (*FIELDS, "by", "sure", "voucher")
+_PAPER_WORDS: Final = {
+    PaperKind.CCCD: "đang ghi là căn cước, 12 chữ số",
+    PaperKind.CMND: "đang ghi là CMND, 9 chữ số",
+    PaperKind.PASSPORT: "đang ghi là hộ chiếu",
+    PaperKind.NONE: "để trống nếu không có",
+}
+_SAID: Final = {
+    "saved": "Đã lưu thông tin.",
+    "vouched": "Cơ sở đã bảo lãnh.",
+    "corrected": "Đã ghi bản đính chính; bản cũ vẫn được giữ. Bản mới chờ ký.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DoseRow:
+    """One dose of the person: where it stands, in words, and whether what is known now can still reach it."""
+
+    dose: Dose
+    kind: str
+    words: str
+    is_signed: bool
+
+
+@blueprint.get("/people/<int(max=999999999):person_id>")
+def show(person_id: PersonId) -> str:
+    """The person as known now; `?list=` names the list to go back to, `?done=` what was done just now."""
+    with node().database.read() as tables:
+        person = _found(tables, person_id)
+        form = _stored_form(tables, person)
+    return _page(person, form, said=_SAID.get(request.args.get("done", ""), ""))
+
+
+@blueprint.post("/people/<int(max=999999999):person_id>")
+def save(person_id: PersonId) -> Response:
+    """Write the new revision, ask the pack at once, and go back to the list with what it said."""
+    open_node = node()
+    now = open_node.clock.now()
+    typed = typed_texts(request, _ORDER)
+    with open_node.database.read() as tables:
+        person = _found(tables, person_id)
+    recipient = read_person(typed, known=person.recipient)
+    by = read_author(typed["by"])
+    change_person(
+        open_node.database, person_id, recipient, revision=whole(request.form.get("revision", "")), at=now, by=by
+    )
+    check_person(open_node.database, person_id, at=now, by=by)
+    remember_author("person", person_id)
+    return _back(person_id, "saved")
+
+
+@blueprint.post("/people/<int(max=999999999):person_id>/vouch")
+def vouch_for(person_id: PersonId) -> Response:
+    """The site vouches for a foreigner; whoever looked at the passport is named, and says so."""
+    open_node = node()
+    by = read_author(request.form.get("voucher", ""), "voucher")
+    if request.form.get("sure", "") != "yes":
+        raise RefusedError((Finding(EdgeCode.CELL_MISSING, True, "sure"),))
+    revision = whole(request.form.get("revision", ""))
+    vouch(open_node.database, person_id, at=open_node.clock.now(), by=by, revision=revision)
+    return _back(person_id, "vouched")
+
+
+@blueprint.errorhandler(RefusedError)
+def refused(error: RefusedError) -> tuple[str, int]:
+    """The same page with what was typed, each fault beside its field. Nothing was written."""
+    changed = any(finding.code is EdgeCode.PERSON_CHANGED for finding in error.findings)
+    with node().database.read() as tables:
+        person = _found(tables, _asked_for())
+        if request.endpoint == "people.save":
+            form = _merged(tables, person) if changed else _typed_form(person)
+        else:
+            form = _stored_form(tables, person)
+            form.values |= typed_texts(request, ("voucher", "sure"))
+            if changed:
+                form.problem = "Hồ sơ vừa được người khác sửa. Chưa bảo lãnh; đối chiếu lại với hộ chiếu rồi bấm lại."
+    if not changed:
+        form.warnings.clear()
+        dose_page.show_findings(form, error)
+        form.require(("by",) if request.endpoint == "people.save" else ("voucher", "sure"))
+        form.problem = " ".join(text for name, text in form.errors.items() if name not in form.order)
+    return _page(person, form), 409 if changed else 422
+
+
+@blueprint.errorhandler(CSRFError)
+def outlived(_: CSRFError) -> tuple[str, int]:
+    """The program was restarted while the page lay open: what was typed again, with a new token."""
+    with node().database.read() as tables:
+        person = _found(tables, _asked_for())
+        form = _typed_form(person) if request.endpoint == "people.save" else _stored_form(tables, person)
+    form.problem = "Chương trình vừa được mở lại nên chưa lưu gì. Xem lại rồi bấm lần nữa."
+    return _page(person, form), 400
+
+
+def _page(person: Person, form: EditForm, *, said: str = "") -> str:
+    open_node = node()
+    with open_node.database.read() as tables:
+        rows = _rows(tables, person)
+        sentence = identity_of(tables, person)
+        same_number = people.with_number(tables, person.recipient.number)
+    waits = person.identity_state is IdentityState.WAITING
+    return render_template(
+        "person.html",
+        person=person,
+        form=form,
+        words={**form_words.FIELDS, "by": form_words.FieldWords("Người sửa", "")},
+        units=dose_page.unit_choices(open_node.shelf.catalogue(), form.values.get("address_unit", "")),
+        paper=_PAPER_WORDS[person.recipient.paper],
+        identity=sentence,
+        rows=rows,
+        signed=sum(row.is_signed for row in rows),
+        others=[one for one in same_number if one.person_id != person.person_id],
+        vouchable=waits and may_be_vouched(person.recipient),
+        origin=origin(request),
+        said=said,
+    )
+
+
+def identity_of(tables: Tables, person: Person) -> Sentence:
+    """What is known of a person's identity, with the field that differs."""
+    return person_sentence(person.identity_state, _differs(tables, person), vouchable=may_be_vouched(person.recipient))
+
+
+def _differs(tables: Tables, person: Person) -> str:
+    check = identity_checks.newest(tables, person.person_id)
+    return "" if check is None or person.identity_state is not IdentityState.MISMATCH else check.field
+
+
+def _stored_form(tables: Tables, person: Person) -> EditForm:
+    by = known_author(tables, now=node().clock.now())
+    form = EditForm({**texts_of_person(person.recipient), "by": by}, "", order=_ORDER, revision=person.revision)
+    one = person.recipient
+    differs = _differs(tables, person)
+    if differs in FIELDS:
+        form.warnings[differs] = "Khác với CSDLQG về dân cư. Xem lại trên giấy tờ."
+    provinces = PROVINCES | frozenset(node().shelf.catalogue().provinces)
+    for finding in check_number(one.paper, one.number, sex=one.sex, birth_date=one.birth_date, provinces=provinces):
+        form.warnings.setdefault(finding.field, form_words.finding_sentence(finding))
+    if one.paper is PaperKind.NONE:
+        form.warnings["number"] = "Chưa có số. Xin số định danh rồi ghi vào đây."
+    return form
+
+
+def _typed_form(person: Person) -> EditForm:
+    # The revision that was on the screen, so that saving again is measured by the same one.
+    revision = whole(request.form.get("revision", "")) or person.revision
+    return EditForm(typed_texts(request, _ORDER), "", order=_ORDER, revision=revision)
+
+
+def _merged(tables: Tables, person: Person) -> EditForm:
+    form = _typed_form(person)
+    revisions = people.versions(tables, person.person_id)
+    seen = form.revision
+    base = texts_of_person(revisions[seen - 1]) if 0 < seen <= len(revisions) else {}
+    taken: list[str] = []
+    for name, theirs in texts_of_person(person.recipient).items():
+        ours = form.values[name]
+        if theirs in (ours, base.get(name)):
+            continue
+        if ours == base.get(name):
+            form.values[name] = theirs
+            taken.append(form_words.label(name).lower())
+        else:
+            shown = dose_page.sex_words(person.recipient.sex) if name == "sex" else theirs
+            form.warnings[name] = f"Người kia vừa ghi: {shown or '(để trống)'}. Ô này giữ chữ bạn gõ."
+    parts = ["Hồ sơ vừa được người khác sửa khi trang này đang mở. Chưa lưu; chữ bạn gõ còn nguyên."]
+    parts += [f"Đã lấy từ bản của người kia: {', '.join(taken)}."] if taken else []
+    form.problem = " ".join([*parts, "Xem lại rồi bấm lưu."])
+    form.revision = person.revision
+    return form
+
+
+def _rows(tables: Tables, person: Person) -> list[DoseRow]:
+    open_node = node()
+    stored = doses.of_person(tables, person.person_id)
+    rules = signing_rules(tables, open_node.shelf.catalogue().policy, now=open_node.clock.now())
+    facility = node_identity.codes(tables).facility
+    found = {
+        row.facts.sequence: row
+        for day in {one.given_day for one in stored}
+        for row in standings.standings(tables, facility=facility, day=day)
+    }
+    rows = []
+    for dose in doses.assemble(tables, [one.sequence for one in stored]):
+        standing = found[dose.sequence]
+        where, is_signed = place(standing, rules), standing.facts.in_live_batch
+        if where == ADMITTED:
+            rows.append(DoseRow(dose, "good", "Trung tâm đã nhận", is_signed))
+        else:
+            calm = is_signed or where == Waiting.UNSIGNED
+            kind = "danger" if standing.verdict is not None else "plain" if calm else "warning"
+            rows.append(DoseRow(dose, kind, reason_words(where).vi.rstrip("."), is_signed))
+    return rows
+
+
+def _found(tables: Tables, person_id: PersonId) -> Person:
+    person = people.get(tables, person_id)
+    if person is None:
+        raise NotFound
+    return person
+
+
+def _asked_for() -> PersonId:
+    return PersonId((request.view_args or {}).get("person_id", 0))
+
+
+def _back(person_id: PersonId, done: str) -> Response:
+    came = origin(request)
+    if not came.reason:
+        return redirect(url_for("people.show", person_id=person_id, done=done), 303)
+    return redirect(url_for("today.waiting", reason=came.reason, day=came.day, fixed=person_id), 303)
