@@ -113,6 +113,8 @@ STATES: Final = (
 )
 SOURCES: Final = (EvidenceSource.PACK, EvidenceSource.ANSWER, EvidenceSource.VOUCHED)
 
+# Citizens of this country are in the population database; a site vouches for nobody else than foreigners.
+HOME_COUNTRY: Final = "VN"
 _NATIONALITY: Final = re.compile(r"[A-Z]{2}")
 _YEAR: Final = re.compile(r"(?:1[89]|20|21)[0-9]{2}")
 _DAY: Final = re.compile(r"(?:1[89]|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}")

@@ -20,6 +20,7 @@ from sync_protocol import days, limits
 from sync_protocol.catalogue import Catalogue, Product
 from sync_protocol.dose import Dose, IdentityState, PaperKind
 from sync_protocol.errors import Code
+from sync_protocol.identity import HOME_COUNTRY
 from sync_protocol.manifest import Manifest
 from sync_protocol.verdict import Verdict, VerdictState
 
@@ -193,7 +194,9 @@ def _identity_finding(dose: Dose, answer: RegistryAnswer) -> Verdict | None:
         return _waiting(_UNCONFIRMED[state])
     if state is IdentityState.VOUCHED:
         # The site vouches for foreigners with a passport, whom the population database does not know.
-        return None if dose.recipient.paper is PaperKind.PASSPORT else _waiting(Code.IDENTITY_EVIDENCE)
+        person = dose.recipient
+        is_foreign = person.paper is PaperKind.PASSPORT and person.nationality != HOME_COUNTRY
+        return None if is_foreign else _waiting(Code.IDENTITY_EVIDENCE)
     return None if answer.is_match else _waiting(Code.IDENTITY_EVIDENCE)
 
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edge.domain.identity_papers import is_well_formed
-from sync_protocol.identity import IdentityState, PaperKind, Recipient
+from sync_protocol.identity import HOME_COUNTRY, IdentityState, PaperKind, Recipient
 from sync_protocol.population import PackAnswer
 
 # The states in which the pack has something to say: there is a number that could be in it.
@@ -50,4 +50,5 @@ def is_in_registry_scope(recipient: Recipient) -> bool:
 
 def may_be_vouched(recipient: Recipient) -> bool:
     """Return whether the site may vouch: a foreigner with a well-formed passport number, whom no registry knows."""
-    return recipient.paper is PaperKind.PASSPORT and is_well_formed(PaperKind.PASSPORT, recipient.number)
+    is_foreign = recipient.paper is PaperKind.PASSPORT and recipient.nationality != HOME_COUNTRY
+    return is_foreign and is_well_formed(PaperKind.PASSPORT, recipient.number)

@@ -90,6 +90,13 @@ class TestVerdicts:
         vouched = IdentityEvidence(IdentityState.VOUCHED, EvidenceSource.VOUCHED, "", MORNING)
         assert site.send([site.dose(1, recipient=foreigner, evidence=vouched)]).verdicts == (ADMITTED,)
 
+    def test_16_nobody_vouches_for_a_citizen_not_even_with_a_passport(self, world: World) -> None:
+        site = world.site()
+        citizen = recipient(1, paper=PaperKind.PASSPORT, number="C1234567")
+        vouched = IdentityEvidence(IdentityState.VOUCHED, EvidenceSource.VOUCHED, "", MORNING)
+        receipt = site.send([site.dose(1, recipient=citizen, evidence=vouched)])
+        assert receipt.verdicts == (waits(Code.IDENTITY_EVIDENCE),)
+
     def test_19_the_same_person_on_the_same_day_at_two_sites_is_admitted_once(self, world: World) -> None:
         here, there = world.site(), world.site("19002", "19002A")
         world.know([here.dose(1)])

@@ -129,7 +129,13 @@ def test_the_site_vouches_for_a_foreigner_and_for_nobody_else(clinic: Clinic) ->
         evidence = doses.assemble(tables, [1])[0].evidence
     assert (evidence.state, evidence.source) == (IdentityState.VOUCHED, EvidenceSource.VOUCHED)
     citizen = clinic.record(Submission("form-0002", villager(2), facts()))
-    for person_id, code in ((citizen.person_id, EdgeCode.VOUCH_CITIZEN), (people.PersonId(9), EdgeCode.PERSON_UNKNOWN)):
+    traveller = villager(3, number="C7654321", paper=PaperKind.PASSPORT)
+    abroad = clinic.record(Submission("form-0003", traveller, facts()))
+    for person_id, code in (
+        (citizen.person_id, EdgeCode.VOUCH_CITIZEN),
+        (abroad.person_id, EdgeCode.VOUCH_CITIZEN),
+        (people.PersonId(9), EdgeCode.PERSON_UNKNOWN),
+    ):
         with pytest.raises(RefusedError) as caught:
             vouch(clinic.database, person_id, at=NOW, by=NURSE)
         assert caught.value.findings[0].code is code
