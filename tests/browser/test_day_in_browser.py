@@ -101,12 +101,19 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
+def await_focus(page: Page, selector: str) -> None:
+    """Waits until the cursor is where the page puts it, which the browser does a moment after loading."""
+    page.locator(f":is({selector}):focus").wait_for()
+
+
 def press(page: Page, *keys: str) -> None:
-    """Press keys; the last one leads to another page."""
+    """Press keys; the last one leads to another page, where the cursor is where that page wants it."""
     for key in keys[:-1]:
         page.keyboard.press(key)
     with page.expect_navigation():
         page.keyboard.press(keys[-1])
+    if page.locator("[autofocus]").count():
+        await_focus(page, "[autofocus]")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -174,11 +181,11 @@ def test_a_birth_date_and_a_lot_are_put_right_by_keyboard(
         page.get_by_role("link", name="19001A-000010").focus()
         press(page, "Enter")
         # The cursor waits in the field that differs.
-        assert page.evaluate("document.activeElement.id") == "birth_date"
+        await_focus(page, "#birth_date")
         page.keyboard.press("Control+A")
         page.keyboard.type("31/02/1985")
         press(page, "Enter")
-        assert page.evaluate("document.activeElement.id") == "birth_date"
+        await_focus(page, "#birth_date")
         shoot(page, f"{size}-person-fault")
         page.keyboard.press("Control+A")
         page.keyboard.type("02/03/1985")
@@ -192,7 +199,7 @@ def test_a_birth_date_and_a_lot_are_put_right_by_keyboard(
         page.fill("#lot", "RIGHT01")
         page.focus("#reason")
         press(page, "Enter")
-        assert page.evaluate("document.activeElement.id") == "reason"
+        await_focus(page, "#reason")
         shoot(page, f"{size}-correct-fault")
         page.keyboard.type("ghi nhầm số lô")
         press(page, "Enter")
@@ -219,7 +226,7 @@ def test_faults_are_shown_with_the_cursor_in_the_first_one(tmp_path: Path, brows
         page.fill("#given_time", "25:99")
         page.focus("#given_time")
         press(page, "Enter")
-        assert page.evaluate("document.activeElement.id || document.activeElement.name") in ("sex", "birth_date")
+        await_focus(page, "[name=sex], #birth_date")
         assert page.input_value("#birth_date") == "31/02/1985"
         shoot(page, "wide-dose-faults")
 
