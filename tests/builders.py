@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -14,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from sync_protocol.certificate import Certificate, parse_certificate
+from sync_protocol.keys import Algorithm, PublicKey
 from sync_protocol.signers.key_signer import PrivateKey
+from sync_protocol.signers.signer import Signer
 
 # The order of P-256, for private keys made from a seed.
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -30,6 +33,38 @@ class SeededEntropy:
     def token(self, size: int) -> bytes:
         self.calls += 1
         return hashlib.shake_256(f"{self.seed}/{self.calls}".encode()).digest(size)
+
+
+@dataclass
+class PassingSigner:
+    """A `Signer` that passes everything on to another; the tests' own signers change one thing about it."""
+
+    inner: Signer
+
+    @property
+    def certificate(self) -> Certificate | None:
+        return self.inner.certificate
+
+    @property
+    def public_key(self) -> PublicKey:
+        return self.inner.public_key
+
+    @property
+    def algorithm(self) -> Algorithm:
+        return self.inner.algorithm
+
+    @property
+    def operations(self) -> int:
+        return self.inner.operations
+
+    def sign(self, message: bytes) -> bytes:
+        return self.sign_many([message])[0]
+
+    def sign_many(self, messages: Sequence[bytes]) -> list[bytes]:
+        return self.inner.sign_many(messages)
+
+    def close(self) -> None:
+        self.inner.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync_protocol.certificate import Certificate
-from sync_protocol.keys import Algorithm, PublicKey
-from sync_protocol.signers.key_signer import KeySigner
+from tests.builders import PassingSigner
 
 
 class PowerCutError(BaseException):
@@ -36,29 +34,12 @@ class Fuse:
         self.event(sql)
 
 
-@dataclass(slots=True)
-class FusedSigner:
+@dataclass
+class FusedSigner(PassingSigner):
     """A signer that loses power before or after it signs; keeps every signature it ever made."""
 
-    inner: KeySigner
     fuse: Fuse
     made: list[bytes] = field(default_factory=list)
-
-    @property
-    def certificate(self) -> Certificate | None:
-        return self.inner.certificate
-
-    @property
-    def public_key(self) -> PublicKey:
-        return self.inner.public_key
-
-    @property
-    def algorithm(self) -> Algorithm:
-        return self.inner.algorithm
-
-    @property
-    def operations(self) -> int:
-        return self.inner.operations
 
     def sign(self, message: bytes) -> bytes:
         self.fuse.event("token asked")
@@ -69,6 +50,3 @@ class FusedSigner:
 
     def sign_many(self, messages: Sequence[bytes]) -> list[bytes]:
         return [self.sign(message) for message in messages]
-
-    def close(self) -> None:
-        """Nothing to give back."""

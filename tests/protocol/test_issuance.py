@@ -12,15 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_protocol import cbor, issuance
-from sync_protocol.certificate import Certificate
 from sync_protocol.errors import Code
 from sync_protocol.hc1_text import inflate, parse_hc1
 from sync_protocol.health_certificate import CertifiedProduct, HealthCertificate, encode_claims, verify_hc1
 from sync_protocol.issuance import expiry, issue_hc1, issue_many, stored_zlib
-from sync_protocol.keys import Algorithm, PublicKey
+from sync_protocol.keys import Algorithm
 from sync_protocol.signers.key_signer import KeySigner
 from sync_protocol.uvci import make_uvci
-from tests.builders import ec_key, rsa_key
+from tests.builders import PassingSigner, ec_key, rsa_key
 from tests.protocol.passports import (
     AT,
     COMIRNATY,
@@ -62,37 +61,14 @@ CONTENTS = st.builds(
 
 
 @dataclass
-class CountingSigner:
+class CountingSigner(PassingSigner):
     """Passes everything on and counts what it was asked to sign."""
 
-    inner: KeySigner
     asked: list[int] = field(default_factory=list)
-
-    @property
-    def certificate(self) -> Certificate | None:
-        return self.inner.certificate
-
-    @property
-    def public_key(self) -> PublicKey:
-        return self.inner.public_key
-
-    @property
-    def algorithm(self) -> Algorithm:
-        return self.inner.algorithm
-
-    @property
-    def operations(self) -> int:
-        return self.inner.operations
-
-    def sign(self, message: bytes) -> bytes:
-        return self.sign_many([message])[0]
 
     def sign_many(self, messages: Sequence[bytes]) -> list[bytes]:
         self.asked.append(len(messages))
         return self.inner.sign_many(messages)
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 @given(st.lists(CONTENTS, min_size=1, max_size=4))
