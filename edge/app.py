@@ -13,9 +13,12 @@ from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from edge.bootstrap import Node
 from edge.jobs import exchange_once, open_central
-from edge.web import correction, formats, injection, people, problems, security, signing, sync, today
-from edge.web.header import header
-from edge.web.node import Behind, attach, require_enrolment
+from edge.web.desks import correction, injection, people
+from edge.web.frame import formats, problems, security
+from edge.web.frame.header import header
+from edge.web.frame.node import Behind, attach, require_enrolment
+from edge.web.house import sync
+from edge.web.office import signing, today
 from edge.workflow.exchange import ExchangeResult
 
 # Where the pages are served, and the names under which a browser may ask for them. Not ::1, since werkzeug's check of

@@ -14,7 +14,7 @@ from edge.bootstrap import Node
 from edge.cli_state import NOT_FINISHED, REFUSED, State, json_option, pass_state
 from edge.jobs import exchange_if_due, exchange_once, open_central, start_exchange
 from edge.store import bundles
-from edge.web.sentences import link_sentence, reason_words
+from edge.web.frame.sentences import link_sentence, reason_words
 from edge.workflow.check_store import check_store
 from edge.workflow.day_status import as_json, day_status
 from edge.workflow.exchange import ExchangeResult

@@ -21,7 +21,7 @@ from edge.cli import main
 from edge.store import node_identity
 from edge.store.database import Database
 from edge.store.key_file import open_key_file
-from edge.web.formats import iso_day
+from edge.web.frame.formats import iso_day
 from sync_protocol.days import day_start, local_day, to_datetime
 from sync_protocol.enrolment_file import parse_enrolment_file
 from sync_protocol.errors import Code

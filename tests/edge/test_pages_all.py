@@ -12,10 +12,10 @@ from flask import Flask
 from edge.app import create_app
 from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.refusals import EdgeCode, Finding, RefusedError, refuse, words
-from edge.web import form_words
-from edge.web.charts import hours
-from edge.web.formats import given_name_first
-from edge.web.sentences import identity_sentence, reason_words
+from edge.web.frame import form_words
+from edge.web.frame.charts import hours
+from edge.web.frame.formats import given_name_first
+from edge.web.frame.sentences import identity_sentence, reason_words
 from edge.workflow.record_dose import Submission
 from sync_protocol.dose import IdentityState
 from sync_protocol.errors import Code, ProtocolError

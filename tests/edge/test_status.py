@@ -12,7 +12,7 @@ from edge.domain.day_figures import Standing, count, place
 from edge.domain.outbox import DELIVERED, BundleState
 from edge.domain.signing_pass import Facts, Rules
 from edge.domain.waiting import Waiting
-from edge.web.charts import hours, shares
+from edge.web.frame.charts import hours, shares
 from edge.workflow.day_status import as_json, day_status
 from edge.workflow.exchange import exchange
 from edge.workflow.prepare_pass import prepare_pass

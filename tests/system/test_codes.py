@@ -19,7 +19,7 @@ _ROOT: Final = Path(__file__).parents[2]
 _PROGRAMS: Final = ("sync_protocol", "edge", "central")
 # Where codes are named and not raised: the enumeration, and the tables of their words.
 _WORDS: Final = frozenset(
-    {"sync_protocol/errors.py", "sync_protocol/problems.py", "edge/web/sentences.py", "central/web/words.py"}
+    {"sync_protocol/errors.py", "sync_protocol/problems.py", "edge/web/frame/sentences.py", "central/web/words.py"}
 )
 # What puts a code into a message or a simulator, so that naming it there expects nothing.
 _PLANTING: Final = frozenset({"encode_problem", "RemoteProblem", "ProtocolError", "Verdict", "LedgerEntry", "replace"})

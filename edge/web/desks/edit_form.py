@@ -15,8 +15,8 @@ from flask import Request, session, url_for
 from edge.domain.refusals import EdgeCode, Finding
 from edge.store import doses, page_queries
 from edge.store.database import Tables
-from edge.web.dose_page import Form
-from edge.web.form_words import finding_sentence
+from edge.web.desks.dose_page import Form
+from edge.web.frame.form_words import finding_sentence
 from sync_protocol.days import local_day, parse_day
 from sync_protocol.errors import ProtocolError
 

@@ -17,10 +17,11 @@ from edge.domain.refusals import EdgeCode, RefusedError
 from edge.store import doses, page_queries, passes
 from edge.store.database import Tables
 from edge.store.doses import StoredDose
-from edge.web import dose_page, form_words
-from edge.web.edit_form import EditForm, known_author, origin, remember_author, typed_texts
-from edge.web.formats import clock, iso_day
-from edge.web.node import node
+from edge.web.desks import dose_page
+from edge.web.desks.edit_form import EditForm, known_author, origin, remember_author, typed_texts
+from edge.web.frame import form_words
+from edge.web.frame.formats import clock, iso_day
+from edge.web.frame.node import node
 from edge.workflow.correct_dose import Correction, correct_dose
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.days import local_day
@@ -101,7 +102,7 @@ def _page(stored: StoredDose, shown: EditForm) -> str:
     with node().database.read() as tables:
         newest = page_queries.newest_version(tables, stored.sequence)
         return render_template(
-            "correct.html",
+            "desks/correct.html",
             form=shown,
             words={**form_words.FIELDS, "by": form_words.FieldWords("Người đính chính", "")},
             products=dose_page.product_choices(catalogue),

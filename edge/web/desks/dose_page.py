@@ -15,8 +15,8 @@ from edge.domain.refusals import AnyCode, EdgeCode, RefusedError, refuse
 from edge.store import doses, page_queries, people
 from edge.store.database import Tables
 from edge.store.people import Person, PersonId
-from edge.web.form_words import finding_sentence, shown_at
-from edge.web.formats import clock, iso_day
+from edge.web.frame.form_words import finding_sentence, shown_at
+from edge.web.frame.formats import clock, iso_day
 from edge.workflow.record_dose import history_of
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.days import local_day

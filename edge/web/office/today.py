@@ -13,12 +13,12 @@ from edge.domain.day_figures import ADMITTED, place
 from edge.domain.waiting import Waiting
 from edge.store import doses, node_identity, page_queries, people, standings
 from edge.store.people import PersonId
-from edge.web.charts import hours, shares
-from edge.web.edit_form import Origin, whole
-from edge.web.formats import given_name_first
-from edge.web.node import node
-from edge.web.people import identity_of
-from edge.web.sentences import FIELD_WORDS, reason_words
+from edge.web.desks.edit_form import Origin, whole
+from edge.web.desks.people import identity_of
+from edge.web.frame.charts import hours, shares
+from edge.web.frame.formats import given_name_first
+from edge.web.frame.node import node
+from edge.web.frame.sentences import FIELD_WORDS, reason_words
 from edge.workflow.check_identity import check_identity
 from edge.workflow.day_status import day_status
 from edge.workflow.plan_passes import signing_rules
@@ -45,7 +45,7 @@ def show() -> str:
         rows = standings.standings(tables, facility=status.facility, day=day)
     is_today = day == local_day(now)
     return render_template(
-        "today.html",
+        "office/today.html",
         status=status,
         day=day,
         is_today=is_today,
@@ -76,7 +76,7 @@ def waiting(reason: str) -> str:
         now_known = None if fixed is None else identity_of(tables, fixed)
     listed.sort(key=lambda dose: given_name_first(dose.recipient.name))
     return render_template(
-        "waiting.html",
+        "office/waiting.html",
         reason=reason,
         words=reason_words(reason),
         doses=listed,

@@ -15,8 +15,8 @@ from edge.bootstrap import Node
 from edge.domain.refusals import Words
 from edge.domain.waiting import Waiting
 from edge.store import doses
-from edge.web.formats import given_name_first, iso_day
-from edge.web.sentences import reason_words
+from edge.web.frame.formats import given_name_first, iso_day
+from edge.web.frame.sentences import reason_words
 from edge.workflow.plan_passes import plan_passes
 from sync_protocol.batch import Purpose
 from sync_protocol.catalogue import Catalogue

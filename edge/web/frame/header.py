@@ -11,8 +11,8 @@ from flask import g
 from edge.domain.day_figures import count
 from edge.domain.waiting import Waiting
 from edge.store import bundles, link, node_identity, standings
-from edge.web.node import node
-from edge.web.sentences import link_sentence
+from edge.web.frame.node import node
+from edge.web.frame.sentences import link_sentence
 from edge.workflow.plan_passes import signing_rules
 from sync_protocol.days import day_end, local_day
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edge.domain.refusals import EdgeCode, Finding, Words, words
-from edge.web.formats import iso_day
+from edge.web.frame.formats import iso_day
 from sync_protocol.errors import Code
 
 

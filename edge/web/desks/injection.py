@@ -19,10 +19,11 @@ from edge.domain.refusals import EdgeCode, Finding, RefusedError
 from edge.domain.waiting import Waiting, identity_obstacle
 from edge.store import doses, page_queries, people
 from edge.store.people import PersonId
-from edge.web import dose_page, form_words
-from edge.web.dose_page import TYPED, Form
-from edge.web.node import node
-from edge.web.sentences import VOUCHABLE, IdentitySentence, identity_sentence
+from edge.web.desks import dose_page
+from edge.web.desks.dose_page import TYPED, Form
+from edge.web.frame import form_words
+from edge.web.frame.node import node
+from edge.web.frame.sentences import VOUCHABLE, IdentitySentence, identity_sentence
 from edge.workflow.check_identity import vouch
 from edge.workflow.record_dose import Submission, record_dose
 from sync_protocol.dose import Dose
@@ -115,7 +116,7 @@ def _page(shown: Form) -> str:
     catalogue = node().shelf.catalogue()
     saved = _saved()
     return render_template(
-        "dose.html",
+        "desks/dose.html",
         form=shown,
         words=form_words.FIELDS,
         products=dose_page.product_choices(catalogue),

@@ -21,10 +21,10 @@ from edge.domain.signing_pass import PassPlan
 from edge.domain.waiting import Waiting
 from edge.store import page_queries, passes
 from edge.store.passes import StoredPass
-from edge.web.node import node
-from edge.web.problems import error_words
-from edge.web.sentences import reason_words
-from edge.web.signing_list import SHOWN_READY, Wanted, signing_list
+from edge.web.frame.node import node
+from edge.web.frame.problems import error_words
+from edge.web.frame.sentences import reason_words
+from edge.web.office.signing_list import SHOWN_READY, Wanted, signing_list
 from edge.workflow.plan_passes import plan_ticked
 from edge.workflow.prepare_pass import Officer
 from edge.workflow.sign_pass import abandon_pass, resume_pass, sign_plan
@@ -148,7 +148,7 @@ def _choose(typed: Typed, *, problem: Words | None = None, code: str = "") -> st
         stored = passes.open_pass(tables)
         found = [passes.find(tables, number) for number in _span()]
     return render_template(
-        "signing.html",
+        "office/signing.html",
         listed=signing_list(open_node, wanted, now=open_node.clock.now(), late_reason=typed.late_reason),
         wanted=wanted,
         typed=typed,
@@ -169,7 +169,7 @@ def _preview(typed: Typed, *, problem: Words | None = None, code: str = "") -> s
         return _choose(typed, problem=problem or words)
     reasons = Counter(one.reason for one in plan.refused)
     return render_template(
-        "preview.html",
+        "office/preview.html",
         plan=plan,
         people=sum(planned.people for planned in plan.passes),
         purposes=PURPOSES,

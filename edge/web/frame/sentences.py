@@ -12,7 +12,7 @@ from edge.domain.refusals import EdgeCode, Words, words
 from edge.domain.waiting import WORDS, Waiting, identity_obstacle
 from edge.store.bundles import BundleLine
 from edge.store.link import LinkState
-from edge.web.formats import moment
+from edge.web.frame.formats import moment
 from edge.workflow.exchange import UNREACHED
 from sync_protocol.dose import IdentityState
 from sync_protocol.errors import Code

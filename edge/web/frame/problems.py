@@ -154,4 +154,4 @@ def _show_bug(error: Exception) -> tuple[str, int]:
 
 
 def _page(code: str, said: Words) -> str:
-    return render_template("problem.html", code=code, words=said)
+    return render_template("frame/problem.html", code=code, words=said)

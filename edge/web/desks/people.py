@@ -24,11 +24,12 @@ from edge.domain.waiting import Waiting
 from edge.store import doses, identity_checks, node_identity, people, standings
 from edge.store.database import Tables
 from edge.store.people import Person, PersonId
-from edge.web import dose_page, form_words
-from edge.web.dose_page import texts_of_person
-from edge.web.edit_form import EditForm, known_author, origin, remember_author, typed_texts, whole
-from edge.web.node import node
-from edge.web.sentences import Sentence, person_sentence, reason_words
+from edge.web.desks import dose_page
+from edge.web.desks.dose_page import texts_of_person
+from edge.web.desks.edit_form import EditForm, known_author, origin, remember_author, typed_texts, whole
+from edge.web.frame import form_words
+from edge.web.frame.node import node
+from edge.web.frame.sentences import Sentence, person_sentence, reason_words
 from edge.workflow.change_person import change_person
 from edge.workflow.check_identity import check_person, vouch
 from edge.workflow.plan_passes import signing_rules
@@ -143,7 +144,7 @@ def _page(person: Person, form: EditForm, *, said: str = "") -> str:
         same_number = people.with_number(tables, person.recipient.number)
     waits = person.identity_state is IdentityState.WAITING
     return render_template(
-        "person.html",
+        "desks/person.html",
         person=person,
         form=form,
         words={**form_words.FIELDS, "by": form_words.FieldWords("Người sửa", "")},

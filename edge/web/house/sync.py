@@ -13,8 +13,8 @@ from edge.domain.outbox import DUE
 from edge.domain.refusals import Words
 from edge.store import node_identity, verdicts
 from edge.store.database import Tables
-from edge.web.node import behind, node
-from edge.web.sentences import bundle_sentence, link_sentence, reason_words
+from edge.web.frame.node import behind, node
+from edge.web.frame.sentences import bundle_sentence, link_sentence, reason_words
 from edge.workflow.day_status import day_status
 from sync_protocol.api import NetworkError
 from sync_protocol.verdict import VerdictState
@@ -46,7 +46,7 @@ def show() -> str:
         returned = _returned(tables)
     lines = [(line, bundle_sentence(line, status.link, now)) for line in status.outbox]
     return render_template(
-        "sync.html",
+        "house/sync.html",
         status=status,
         link=link_sentence(status.link, now),
         returned=returned,

@@ -1,0 +1,7 @@
+"""What stands around every page.
+
+In reading order: `node` (the open node behind the pages), `security` (Host, Origin, CSRF, headers), `sessions` (who is
+signed in at which browser), `access` (which roles may open which page), `problems` (errors as pages), `language`
+(Vietnamese and English), `formats` and `sentences` (how numbers, times and states are written), `form_words` (what
+stands beside fields), `header` (what every page shows on top), `charts`.
+"""

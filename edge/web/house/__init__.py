@@ -1,0 +1,4 @@
+"""The site itself.
+
+In reading order: `sync` (the exchange with the centre).
+"""
