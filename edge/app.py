@@ -14,10 +14,10 @@ from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 from edge.bootstrap import Node
 from edge.jobs import exchange_once, open_central
 from edge.web.desks import correction, injection, people
-from edge.web.frame import formats, problems, security
+from edge.web.frame import access, formats, language, problems, security
 from edge.web.frame.header import header
 from edge.web.frame.node import Behind, attach, require_enrolment
-from edge.web.house import sync
+from edge.web.house import accounts, sync
 from edge.web.office import signing, today
 from edge.workflow.exchange import ExchangeResult
 
@@ -41,9 +41,11 @@ def create_app(node: Node, *, send_now: Callable[[], ExchangeResult] | None = No
     problems.install(app)
     attach(app.extensions, Behind(node, send_now or (lambda: _exchange(node))))
     formats.install(app)
-    for page in (today, people, correction, injection, signing, sync):
+    language.install(app)
+    for page in (accounts, today, people, correction, injection, signing, sync):
         app.register_blueprint(page.blueprint)
-    app.context_processor(lambda: {"header": header()})
+    access.install(app)
+    app.context_processor(lambda: {"header": header(), "user": access.signed_in_user()})
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     return app

@@ -12,8 +12,9 @@ import click
 
 from edge.cli_state import State, by_option, json_option, pass_state
 from edge.clients.day_list_files import open_day_list
+from edge.domain.code_words import words
 from edge.domain.dose_form import FIELDS, read_form
-from edge.domain.refusals import AnyCode, EdgeCode, words
+from edge.domain.refusals import AnyCode, EdgeCode
 from edge.domain.row_verdict import ProposalChoice, RowState, RowVerdict
 from edge.workflow.check_identity import check_identity as check_identity_workflow
 from edge.workflow.import_day_list import apply_plan, plan_import

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from edge.bootstrap import Clock, Node, open_node
 from edge.config import ConfigError
+from edge.domain.code_words import words
 from edge.domain.pass_journal import PASS_WORDS, PassRefusedError
-from edge.domain.refusals import RefusedError, words
+from edge.domain.refusals import RefusedError
 from edge.store.errors import StoreCode, StoreError
 from sync_protocol.api import NetworkError
 from sync_protocol.errors import ProtocolError

@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from edge.domain.code_words import REFUSALS
 from edge.domain.pass_journal import PASS_WORDS
-from edge.domain.refusals import REFUSALS
 from edge.domain.waiting import WORDS, Waiting
 from edge.store.errors import STORE_WORDS
 from sync_protocol.errors import Code

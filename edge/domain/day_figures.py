@@ -65,17 +65,33 @@ def place(standing: Standing, rules: Rules) -> str:
 
 def count(standings: Iterable[Standing], rules: Rules) -> Figures:
     """Count the newest versions. An older version of a corrected dose is history, not work."""
-    current = [one for one in standings if not one.facts.superseded]
-    places = Counter(place(one, rules) for one in current)
-    verdicts = [one.verdict for one in current if one.verdict is not None]
-    states = Counter(verdict.state for verdict in verdicts)
-    returned = Counter(verdict.code.value for verdict in verdicts if verdict.code is not None)
+    return count_kinds(((one, 1) for one in standings), rules)
+
+
+def count_kinds(kinds: Iterable[tuple[Standing, int]], rules: Rules) -> Figures:
+    """As `count`, where many doses stand alike: each standing with the number of doses that have it."""
+    recorded = matched = signed = received = 0
+    places: Counter[str] = Counter()
+    states: Counter[VerdictState] = Counter()
+    returned: Counter[str] = Counter()
+    for one, number in kinds:
+        if one.facts.superseded:
+            continue
+        recorded += number
+        matched += number * (identity_obstacle(one.facts.identity) is None)
+        signed += number * (one.bundle is not None)
+        received += number * (one.bundle in DELIVERED)
+        places[place(one, rules)] += number
+        if one.verdict is not None:
+            states[one.verdict.state] += number
+            if one.verdict.code is not None:
+                returned[one.verdict.code.value] += number
     admitted = places.pop(ADMITTED, 0)
     return Figures(
-        recorded=len(current),
-        matched=sum(identity_obstacle(one.facts.identity) is None for one in current),
-        signed=sum(one.bundle is not None for one in current),
-        received=sum(one.bundle in DELIVERED for one in current),
+        recorded=recorded,
+        matched=matched,
+        signed=signed,
+        received=received,
         admitted=admitted,
         quarantined=states[VerdictState.QUARANTINED],
         refused=states[VerdictState.REFUSED],

@@ -48,7 +48,7 @@ class Facts:
     facility: str
     given_at: int
     identity: IdentityState
-    late_reason: str = ""
+    has_late_reason: bool = False
     is_correction: bool = False
     superseded: bool = False
     in_live_batch: bool = False
@@ -71,7 +71,7 @@ class Candidate:
             dose.facility,
             given_at=dose.given_at,
             identity=dose.evidence.state,
-            late_reason=dose.late_reason,
+            has_late_reason=bool(dose.late_reason),
             is_correction=dose.replaces is not None,
             superseded=self.superseded,
             in_live_batch=self.in_live_batch,
@@ -128,7 +128,7 @@ def obstacle(facts: Facts, rules: Rules) -> Waiting | None:
         return identity
     if facts.given_at > rules.now:
         return Waiting.DOSE_DAY
-    if is_late(facts, rules) and not (facts.late_reason or rules.late_reason):
+    if is_late(facts, rules) and not (facts.has_late_reason or rules.late_reason):
         return Waiting.LATE_REASON
     return None
 

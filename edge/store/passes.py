@@ -175,10 +175,7 @@ def existing(tables: Tables, sequences: Sequence[int]) -> list[int]:
 
 def unsigned(tables: Tables) -> list[int]:
     """The newest dose versions that are in no live batch, oldest first: all that a turn could be about."""
-    rows = tables.execute(
-        "SELECT d.sequence FROM live_doses AS d WHERE NOT EXISTS"
-        " (SELECT 1 FROM pass_leaves AS l WHERE l.sequence = d.sequence AND l.live = 1) ORDER BY d.sequence"
-    )
+    rows = tables.execute("SELECT sequence FROM standings WHERE stage = '' ORDER BY sequence")
     return [int(row[0]) for row in rows]
 
 

@@ -10,10 +10,15 @@ from typing import Final
 
 from edge.store.database import Database, Tables
 from edge.store.errors import StoreCode, StoreError
-from edge.store.migrations import m0001_records, m0002_passes
+from edge.store.migrations import m0001_records, m0002_passes, m0003_standings, m0004_site
 from edge.store.migrations.migration import Migration
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (m0001_records.MIGRATION, m0002_passes.MIGRATION)
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    m0001_records.MIGRATION,
+    m0002_passes.MIGRATION,
+    m0003_standings.MIGRATION,
+    m0004_site.MIGRATION,
+)
 
 _STEPS = """
 CREATE TABLE IF NOT EXISTS schema_steps (

@@ -1,46 +1,130 @@
-"""Where each recorded dose stands on its way to the ledger, read in one query for a whole day or for all days."""
+"""Where each recorded dose stands on its way to the ledger, and how many stand where.
+
+The tables `standings` and `tallies` are derived: the store's triggers write them, nobody else does, and `differences`
+recomputes them from what they were derived from.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
 from edge.domain.day_figures import Standing
 from edge.domain.outbox import BundleState
-from edge.domain.pass_journal import OPEN, PassState
 from edge.domain.signing_pass import Facts
 from edge.store.database import Tables
+from edge.store.people import PersonId
+from sync_protocol.days import day_start
 from sync_protocol.dose import IdentityState
 from sync_protocol.errors import Code
 from sync_protocol.verdict import Verdict, VerdictState
 
-_QUERY = """
-SELECT d.sequence, d.given_at, p.identity_state, d.late_reason, d.replaces IS NOT NULL,
-       s.state, b.state, v.state, v.code
+_OPEN: Final = "open"
+_COLUMNS: Final = "s.identity_state, s.is_late, s.is_correction, s.stage, s.verdict_state, s.verdict_code"
+# Later than every day that can be written.
+_NO_END: Final = "9999-12-31"
+
+# What `standings` must hold, from the tables that it is derived from.
+_DERIVED: Final = """
+SELECT d.sequence, d.person_id, d.given_day, d.given_at, d.product, d.lot, p.identity_state, d.late_reason <> '',
+    d.replaces IS NOT NULL, CASE WHEN l.sequence IS NULL THEN '' ELSE coalesce(b.state, 'open') END,
+    coalesce(v.state, ''), coalesce(v.code, '')
 FROM live_doses AS d
 JOIN people AS p ON p.person_id = d.person_id
 LEFT JOIN pass_leaves AS l ON l.sequence = d.sequence AND l.live = 1
-LEFT JOIN passes AS s ON s.pass_id = l.pass_id
 LEFT JOIN bundles AS b ON b.pass_id = l.pass_id
 LEFT JOIN verdicts AS v ON v.epoch = b.epoch AND v.bundle = b.sequence AND v.dose = d.sequence
-WHERE (? = '' OR d.given_day = ?)
-ORDER BY d.sequence
 """
+_KEY: Final = "given_day, product, lot, identity_state, is_late, is_correction, stage, verdict_state, verdict_code"
 
 
 def standings(tables: Tables, *, facility: str, day: str = "") -> list[Standing]:
     """The newest version of each dose given on this local day ("YYYY-MM-DD"), or of every dose if `day` is empty."""
-    return [
-        Standing(
-            Facts(
-                row[0],
-                facility,
-                given_at=row[1],
-                identity=IdentityState(row[2]),
-                late_reason=row[3],
-                is_correction=bool(row[4]),
-                in_live_batch=row[5] is not None,
-            ),
-            in_open_pass=row[5] is not None and PassState(row[5]) in OPEN,
-            bundle=None if row[6] is None else BundleState(row[6]),
-            verdict=None if row[7] is None else Verdict(VerdictState(row[7]), Code(row[8]) if row[8] else None),
-        )
-        for row in tables.execute(_QUERY, (day, day))
-    ]
+    where, values = ("WHERE s.given_day = ?", (day,)) if day else ("", ())
+    return _select(tables, where, values, facility=facility)
+
+
+def of_person(tables: Tables, person_id: PersonId, *, facility: str) -> list[Standing]:
+    """The newest versions of a person's doses, by sequence."""
+    return _select(tables, "WHERE s.person_id = ?", (person_id,), facility=facility)
+
+
+def kinds(
+    tables: Tables, *, facility: str, now: int, first_day: str = "", last_day: str = "", product: str = ""
+) -> Iterator[tuple[Standing, int]]:
+    """How many doses stand alike, for `count_kinds`: some rows for each day, however many doses it has.
+
+    Args:
+        now: epoch seconds UTC; a dose that claims to be given later is a kind of its own.
+        first_day, last_day: local days "YYYY-MM-DD" of the injections, both included; "" for no bound.
+        product: code of the catalogue, or "" for all.
+    """
+    values = (first_day, last_day or _NO_END, product)
+    future = tables.execute(
+        f"SELECT s.sequence, s.given_at, {_COLUMNS}, s.given_day FROM standings AS s"
+        " WHERE s.given_day BETWEEN ?1 AND ?2 AND ?3 IN ('', s.product)"
+        " AND s.given_day >= date(?4, 'unixepoch', '+7 hours') AND s.given_at > ?4",
+        (*values, now),
+    ).fetchall()
+    for row in future:
+        yield _standing(row, facility), 1
+        # The same dose is counted below among those that are given at the beginning of its day.
+        yield _standing((row[0], day_start(row[-1]), *row[2:]), facility), -1
+    counted = tables.execute(
+        f"SELECT 0, s.given_day, {_COLUMNS}, sum(s.doses) FROM tallies AS s WHERE s.given_day BETWEEN ?1 AND ?2"
+        f" AND ?3 IN ('', s.product) GROUP BY s.given_day, {_COLUMNS}",
+        values,
+    )
+    for row in counted:
+        if row[-1]:
+            yield _standing((0, day_start(row[1]), *row[2:]), facility), int(row[-1])
+
+
+def unsigned_days(tables: Tables) -> list[tuple[str, int]]:
+    """The local days with doses that are in no batch, oldest first, and how many there are."""
+    rows = tables.execute(
+        "SELECT given_day, sum(doses) FROM tallies WHERE stage = '' GROUP BY given_day HAVING sum(doses) > 0"
+        " ORDER BY given_day"
+    )
+    return [(str(row[0]), int(row[1])) for row in rows]
+
+
+def differences(tables: Tables) -> list[str]:
+    """What the derived tables say otherwise than what they are derived from; nothing in a store nobody touched."""
+    found = []
+    for name, kept, derived in (
+        ("standings", "SELECT * FROM standings", _DERIVED),
+        ("tallies", "SELECT * FROM tallies WHERE doses > 0", f"SELECT {_KEY}, count(*) FROM standings GROUP BY {_KEY}"),
+    ):
+        for left, right in ((kept, derived), (derived, kept)):
+            row = tables.execute(f"SELECT count(*) FROM ({left} EXCEPT {right})").fetchone()
+            if row[0]:
+                found.append(f"{name}: {row[0]} rows are not what they are derived from")
+    return found
+
+
+def _select(tables: Tables, where: str, values: Sequence[object], *, facility: str) -> list[Standing]:
+    rows = tables.execute(
+        f"SELECT s.sequence, s.given_at, {_COLUMNS} FROM standings AS s {where} ORDER BY s.sequence", values
+    )
+    return [_standing(row, facility) for row in rows]
+
+
+def _standing(row: Sequence[Any], facility: str) -> Standing:
+    stage, verdict_state, verdict_code = row[5:8]
+    return Standing(
+        Facts(
+            row[0],
+            facility,
+            given_at=row[1],
+            identity=IdentityState(row[2]),
+            has_late_reason=bool(row[3]),
+            is_correction=bool(row[4]),
+            in_live_batch=stage != "",
+        ),
+        in_open_pass=stage == _OPEN,
+        bundle=None if stage in ("", _OPEN) else BundleState(stage),
+        verdict=None
+        if not verdict_state
+        else Verdict(VerdictState(verdict_state), Code(verdict_code) if verdict_code else None),
+    )

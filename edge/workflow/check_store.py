@@ -5,7 +5,8 @@
 3. each pass: its packed doses give its statement again, its signature verifies, each statement names the one before;
 4. each leaf: a dose version is in at most one live batch;
 5. each bundle: the node's signature, its digest, its place in the chain, the batch inside it;
-6. each receipt: verified again from its bytes against the head that its bundle names; no head contradicts another.
+6. each receipt: verified again from its bytes against the head that its bundle names; no head contradicts another;
+7. what the store derives from these (where each dose stands, and how many) is what follows from them.
 
 Nothing is repaired here. A finding names the thing by its number and never a person.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 from edge.domain.outbox import DELIVERED
 from edge.domain.pass_journal import LIVE, PassState
-from edge.store import audit, bundles, node_identity, passes, receipts, verdicts
+from edge.store import audit, bundles, node_identity, passes, receipts, standings, verdicts
 from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.errors import StoreError
@@ -90,6 +91,8 @@ def check_store(database: Database) -> CheckReport:
             Finding(f"head:{epoch}/{size}", "two roots were signed for one size of the ledger")
             for epoch, size in receipts.contradicting_heads(tables)
         ]
+        # (7)
+        found += [Finding("derived", text) for text in standings.differences(tables)]
     return CheckReport(
         entries,
         len(pass_ids),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.domain.day_figures import Figures, count
+from edge.domain.day_figures import Figures, count_kinds
 from edge.store import bundles, link, node_identity, passes, population, receipts, sets, standings
 from edge.store.bundles import BundleLine
 from edge.store.database import Database
@@ -71,7 +71,9 @@ def day_status(database: Database, policy: Policy, *, now: int, day: str = "") -
             epoch=identity.epoch,
             now=now,
             day=wanted,
-            figures=count(standings.standings(tables, facility=identity.facility, day=wanted), rules),
+            figures=count_kinds(
+                standings.kinds(tables, facility=identity.facility, now=now, first_day=wanted, last_day=wanted), rules
+            ),
             unsent=bundles.unsent(tables),
             outbox=tuple(bundles.lines(tables)),
             open_pass=passes.open_pass(tables),

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from edge.app import create_app
 from edge.bootstrap import Node
 from edge.config import Config
+from edge.domain.roles import Role
+from edge.store import users
 from edge.store.database import Database
+from edge.store.users import UserId
+from edge.web.frame import access
 from edge.workflow.exchange import ExchangeResult, exchange
 from edge.workflow.read_catalogue import CatalogueShelf
+from sync_protocol.names import fold
 from sync_protocol.signers.software import write_pkcs12
 from tests.builders import SeededEntropy
 from tests.edge.clinic import NOW
@@ -26,6 +32,9 @@ from tests.simulator import SimulatedCentre
 
 ADDRESS: Final = "http://127.0.0.1:8750"
 PASSWORD: Final = "mat-khau-tep-khoa"
+USER: Final = "Y tá Nguyễn Thị Sáu"
+USER_PASSWORD: Final = "mật khẩu của Sáu"
+BADGE: Final = "thẻ của trình duyệt thử"
 _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 _HIDDEN: Final = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 _ADDRESSES: Final = re.compile(r'(?:href|action|formaction|src)="([^"]*)"')
@@ -92,9 +101,31 @@ def send_now(node: Node, centre: SimulatedCentre) -> Callable[[], ExchangeResult
     return lambda: exchange(node.database, centre, now=node.clock.now, entropy=SeededEntropy(78))
 
 
-def visit(node: Node, centre: SimulatedCentre) -> Visitor:
-    """A browser that has opened no page yet."""
-    return Visitor(create_app(node, send_now=send_now(node, centre)).test_client())
+def visit(node: Node, centre: SimulatedCentre, *, roles: Collection[Role] = tuple(Role)) -> Visitor:
+    """A browser that has opened no page yet, with somebody signed in who has these roles; none for nobody."""
+    app = create_app(node, send_now=send_now(node, centre))
+    client = app.test_client()
+    if roles:
+        user_id = add_user(node, roles=roles)
+        with app.test_request_context(base_url=ADDRESS):
+            access.sessions().start(BADGE, user_id, at=node.clock.now())
+        # The cookie is signed with the application's own secret, as a browser holds it.
+        with client.session_transaction(base_url=ADDRESS) as cookie:
+            cookie[access.BADGE] = BADGE
+    return Visitor(client)
+
+
+def add_user(node: Node, *, login: str = "", name: str = USER, roles: Collection[Role] = tuple(Role)) -> UserId:
+    """An account with the password `USER_PASSWORD`, or the one that is there already."""
+    login = login or "_".join(sorted(roles))
+    with node.database.write_transaction() as tables:
+        found = users.with_login(tables, fold(login))
+        if found is not None:
+            return found.user_id
+        hashed = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(USER_PASSWORD)
+        return users.add(
+            tables, login=fold(login), name=name, roles=roles, password=hashed, must_change=False, at=NOW, by=name
+        )
 
 
 def words_in(addresses: Iterable[str], words: Iterable[str]) -> list[str]:

@@ -57,7 +57,7 @@ DAMAGES = {
     "a leaf that is free in a live batch": (
         "pass_leaves",
         "UPDATE pass_leaves SET live = 0 WHERE pass_id = 1 AND position = 1",
-        {"pass:1"},
+        {"pass:1", "derived"},
     ),
     "a bundle of other bytes": (
         "bundles",
@@ -83,7 +83,17 @@ DAMAGES = {
     "a verdict made better": (
         "verdicts",
         "UPDATE verdicts SET state = 'admitted', code = '' WHERE dose = 2",
-        {"receipt:1/1"},
+        {"receipt:1/1", "derived"},
+    ),
+    "a dose that is said to stand elsewhere": (
+        "standings",
+        "UPDATE standings SET identity_state = 'malformed' WHERE sequence = 1",
+        {"derived"},
+    ),
+    "a count that is one too high": (
+        "tallies",
+        "UPDATE tallies SET doses = doses + 1 WHERE doses = (SELECT max(doses) FROM tallies)",
+        {"derived"},
     ),
     "a head with another root": (
         "receipts",

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from edge.domain.code_words import words
 from edge.domain.dosing import GivenDose, judge, propose_dose_number, propose_dose_total
-from edge.domain.refusals import AnyCode, EdgeCode, words
+from edge.domain.refusals import AnyCode, EdgeCode
 from sync_protocol.catalogue import Catalogue, verify_catalogue
 from sync_protocol.errors import Code
 from tests.edge.clinic import DAY_SECONDS, NOW, facts

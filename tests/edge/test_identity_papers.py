@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.domain.code_words import words
 from edge.domain.identity_papers import (
     check_number,
     is_phone,
@@ -18,7 +19,7 @@ from edge.domain.identity_papers import (
     recognise_paper,
     tidy_phone,
 )
-from edge.domain.refusals import EdgeCode, RefusedError, words
+from edge.domain.refusals import EdgeCode, RefusedError
 from sync_protocol.errors import Code
 from sync_protocol.identity import PaperKind, Sex
 

@@ -10,8 +10,9 @@ import pytest
 from flask import Flask
 
 from edge.app import create_app
+from edge.domain.code_words import words
 from edge.domain.pass_journal import PassCode, PassRefusedError
-from edge.domain.refusals import EdgeCode, Finding, RefusedError, refuse, words
+from edge.domain.refusals import EdgeCode, Finding, RefusedError, refuse
 from edge.web.frame import form_words
 from edge.web.frame.charts import hours
 from edge.web.frame.formats import given_name_first

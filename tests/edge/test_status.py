@@ -73,7 +73,7 @@ facts = st.builds(
     st.sampled_from([FACILITY, "19002"]),
     given_at=st.sampled_from([MORNING, MORNING - DAY_SECONDS, MORNING - 60 * DAY_SECONDS, AFTERNOON + 1]),
     identity=st.sampled_from(IdentityState),
-    late_reason=st.sampled_from(["", "Mất điện"]),
+    has_late_reason=st.booleans(),
     is_correction=st.booleans(),
     superseded=st.booleans(),
 )

@@ -14,12 +14,14 @@ from werkzeug.wrappers import Response
 from edge.domain.dose_form import read_facts, usual_total
 from edge.domain.dosing import DoseFacts
 from edge.domain.refusals import EdgeCode, RefusedError
+from edge.domain.roles import Role
 from edge.store import doses, page_queries, passes
 from edge.store.database import Tables
 from edge.store.doses import StoredDose
 from edge.web.desks import dose_page
 from edge.web.desks.edit_form import EditForm, known_author, origin, remember_author, typed_texts
 from edge.web.frame import form_words
+from edge.web.frame.access import allow
 from edge.web.frame.formats import clock, iso_day
 from edge.web.frame.node import node
 from edge.workflow.correct_dose import Correction, correct_dose
@@ -38,6 +40,7 @@ _KEY_BYTES: Final = 16
 
 
 @blueprint.get("/doses/<int(max=999999999):sequence>/correct")
+@allow(Role.INJECTION, Role.OBSERVATION, Role.MANAGER)
 def form(sequence: int) -> str | Response:
     """The newest version of the dose, field by field; an older one leads there."""
     open_node = node()
@@ -52,6 +55,7 @@ def form(sequence: int) -> str | Response:
 
 
 @blueprint.post("/doses/<int(max=999999999):sequence>/correct")
+@allow(Role.INJECTION, Role.OBSERVATION, Role.MANAGER)
 def correct(sequence: int) -> Response:
     """Write the new version; a repeat of the same form finds the first one."""
     open_node = node()

@@ -16,12 +16,14 @@ from werkzeug.wrappers import Response
 from edge.domain.dose_form import read_form
 from edge.domain.identity import may_be_vouched
 from edge.domain.refusals import EdgeCode, Finding, RefusedError
+from edge.domain.roles import Role
 from edge.domain.waiting import Waiting, identity_obstacle
 from edge.store import doses, page_queries, people
 from edge.store.people import PersonId
 from edge.web.desks import dose_page
 from edge.web.desks.dose_page import TYPED, Form
 from edge.web.frame import form_words
+from edge.web.frame.access import allow
 from edge.web.frame.node import node
 from edge.web.frame.sentences import VOUCHABLE, IdentitySentence, identity_sentence
 from edge.workflow.check_identity import vouch
@@ -36,12 +38,14 @@ _NUMBER_CHARS: Final = 9
 
 
 @blueprint.get("/doses/new")
+@allow(Role.INJECTION)
 def form() -> str:
     """An empty form with what stays the same at this table; what was saved last stands above it."""
     return _page(_empty())
 
 
 @blueprint.post("/doses/card")
+@allow(Role.INJECTION)
 def card() -> str:
     """Fill the form from the scanner's line, a number, a phone, a name, or a person who was chosen."""
     shown = _empty()
@@ -55,6 +59,7 @@ def card() -> str:
 
 
 @blueprint.post("/doses")
+@allow(Role.INJECTION)
 def record() -> Response:
     """Record the dose. A repeat of the same form finds the first dose."""
     open_node = node()
@@ -75,6 +80,7 @@ def record() -> Response:
 
 
 @blueprint.post("/doses/<int:sequence>/vouch")
+@allow(Role.INJECTION)
 def vouch_for(sequence: int) -> Response:
     """The site vouches for a foreigner's passport."""
     open_node = node()

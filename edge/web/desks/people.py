@@ -20,6 +20,7 @@ from edge.domain.identity import may_be_vouched
 from edge.domain.identity_papers import PROVINCES, check_number
 from edge.domain.recordable import read_author
 from edge.domain.refusals import EdgeCode, Finding, RefusedError
+from edge.domain.roles import Role
 from edge.domain.waiting import Waiting
 from edge.store import doses, identity_checks, node_identity, people, standings
 from edge.store.database import Tables
@@ -28,6 +29,7 @@ from edge.web.desks import dose_page
 from edge.web.desks.dose_page import texts_of_person
 from edge.web.desks.edit_form import EditForm, known_author, origin, remember_author, typed_texts, whole
 from edge.web.frame import form_words
+from edge.web.frame.access import allow
 from edge.web.frame.node import node
 from edge.web.frame.sentences import Sentence, person_sentence, reason_words
 from edge.workflow.change_person import change_person
@@ -67,6 +69,7 @@ class DoseRow:
 
 
 @blueprint.get("/people/<int(max=999999999):person_id>")
+@allow(Role.RECEPTION, Role.INJECTION, Role.SIGNER, Role.MANAGER)
 def show(person_id: PersonId) -> str:
     """The person as known now; `?list=` names the list to go back to, `?done=` what was done just now."""
     with node().database.read() as tables:
@@ -76,6 +79,7 @@ def show(person_id: PersonId) -> str:
 
 
 @blueprint.post("/people/<int(max=999999999):person_id>")
+@allow(Role.RECEPTION, Role.INJECTION, Role.SIGNER, Role.MANAGER)
 def save(person_id: PersonId) -> Response:
     """Write the new revision, ask the pack at once, and go back to the list with what it said."""
     open_node = node()
@@ -94,6 +98,7 @@ def save(person_id: PersonId) -> Response:
 
 
 @blueprint.post("/people/<int(max=999999999):person_id>/vouch")
+@allow(Role.RECEPTION, Role.SIGNER, Role.MANAGER)
 def vouch_for(person_id: PersonId) -> Response:
     """The site vouches for a foreigner; whoever looked at the passport is named, and says so."""
     open_node = node()
@@ -219,11 +224,7 @@ def _rows(tables: Tables, person: Person) -> list[DoseRow]:
     stored = doses.of_person(tables, person.person_id)
     rules = signing_rules(tables, open_node.shelf.catalogue().policy, now=open_node.clock.now())
     facility = node_identity.codes(tables).facility
-    found = {
-        row.facts.sequence: row
-        for day in {one.given_day for one in stored}
-        for row in standings.standings(tables, facility=facility, day=day)
-    }
+    found = {row.facts.sequence: row for row in standings.of_person(tables, person.person_id, facility=facility)}
     rows = []
     for dose in doses.assemble(tables, [one.sequence for one in stored]):
         standing = found[dose.sequence]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from edge.domain.refusals import EdgeCode, Finding, Words, words
+from edge.domain.code_words import words
+from edge.domain.refusals import EdgeCode, Finding, Words
 from edge.web.frame.formats import iso_day
 from sync_protocol.errors import Code
 

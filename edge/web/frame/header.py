@@ -8,7 +8,7 @@ from typing import Final
 
 from flask import g
 
-from edge.domain.day_figures import count
+from edge.domain.day_figures import count_kinds
 from edge.domain.waiting import Waiting
 from edge.store import bundles, link, node_identity, standings
 from edge.web.frame.node import node
@@ -58,8 +58,9 @@ def _header() -> Header:
         # The catalogue came with the enrolment file, and so did the codes.
         assert identity is not None
         state = link.state(tables)
-        today = standings.standings(tables, facility=identity.facility, day=local_day(now))
-        waiting = count(today, signing_rules(tables, policy, now=now)).waiting
+        day = local_day(now)
+        kinds = standings.kinds(tables, facility=identity.facility, now=now, first_day=day, last_day=day)
+        waiting = count_kinds(kinds, signing_rules(tables, policy, now=now)).waiting
         unsent = bundles.unsent(tables)
     said = link_sentence(state, now)
     return Header(

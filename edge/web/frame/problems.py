@@ -15,8 +15,9 @@ from flask import Flask, Response, current_app, g, render_template, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from edge.domain.code_words import words
 from edge.domain.pass_journal import PASS_WORDS, PassRefusedError
-from edge.domain.refusals import RefusedError, Words, words
+from edge.domain.refusals import RefusedError, Words
 from edge.store.errors import StoreCode, StoreError
 from sync_protocol.errors import ProtocolError
 from sync_protocol.signers.token_errors import TokenError

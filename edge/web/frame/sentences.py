@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from edge.domain.code_words import words
 from edge.domain.outbox import BundleState
-from edge.domain.refusals import EdgeCode, Words, words
+from edge.domain.refusals import EdgeCode, Words
 from edge.domain.waiting import WORDS, Waiting, identity_obstacle
 from edge.store.bundles import BundleLine
 from edge.store.link import LinkState

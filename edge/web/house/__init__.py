@@ -1,4 +1,4 @@
 """The site itself.
 
-In reading order: `sync` (the exchange with the centre).
+In reading order: `accounts` (signing in and out), `sync` (the exchange with the centre).
 """

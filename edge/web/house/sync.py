@@ -11,8 +11,10 @@ from werkzeug.wrappers import Response
 
 from edge.domain.outbox import DUE
 from edge.domain.refusals import Words
+from edge.domain.roles import Role
 from edge.store import node_identity, verdicts
 from edge.store.database import Tables
+from edge.web.frame.access import allow, allow_signed_in
 from edge.web.frame.node import behind, node
 from edge.web.frame.sentences import bundle_sentence, link_sentence, reason_words
 from edge.workflow.day_status import day_status
@@ -37,6 +39,7 @@ class ReturnedGroup:
 
 
 @blueprint.get("/sync")
+@allow_signed_in()
 def show() -> str:
     """The three numbers, what came back, and the outbox."""
     open_node = node()
@@ -56,6 +59,7 @@ def show() -> str:
 
 
 @blueprint.post("/sync/now")
+@allow(Role.SIGNER, Role.MANAGER)
 def send_now() -> Response:
     """Run one exchange; how it went stands on the page afterwards."""
     behind().send_now()

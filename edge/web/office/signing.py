@@ -17,10 +17,12 @@ from werkzeug.wrappers import Response
 from edge.clients.signer_setting import signer_uri
 from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
 from edge.domain.refusals import Words
+from edge.domain.roles import Role
 from edge.domain.signing_pass import PassPlan
 from edge.domain.waiting import Waiting
 from edge.store import page_queries, passes
 from edge.store.passes import StoredPass
+from edge.web.frame.access import allow
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
 from edge.web.frame.sentences import reason_words
@@ -61,6 +63,7 @@ class Typed:
 
 
 @blueprint.route("/sign", methods=["GET", "POST"])
+@allow(Role.SIGNER)
 def choose() -> str:
     """All that can be signed, ticked; and what cannot, with its reason.
 
@@ -71,12 +74,14 @@ def choose() -> str:
 
 
 @blueprint.post("/sign/preview")
+@allow(Role.SIGNER)
 def preview() -> str:
     """Just the ticked doses, in words and as a list, before the PIN is asked."""
     return _preview(_typed())
 
 
 @blueprint.post("/sign/run")
+@allow(Role.SIGNER)
 def run() -> Response:
     """Sign what was previewed, and nothing else."""
     open_node, typed = node(), _typed()
@@ -100,6 +105,7 @@ def run() -> Response:
 
 
 @blueprint.post("/sign/resume")
+@allow(Role.SIGNER)
 def resume() -> Response:
     """Finish the open pass with the bytes that were fixed."""
     open_node = node()
@@ -116,6 +122,7 @@ def resume() -> Response:
 
 
 @blueprint.post("/sign/abandon")
+@allow(Role.SIGNER)
 def abandon() -> Response:
     """Give the doses of the open pass back to the list."""
     open_node = node()

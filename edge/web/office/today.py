@@ -10,11 +10,13 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from edge.domain.day_figures import ADMITTED, place
+from edge.domain.roles import Role
 from edge.domain.waiting import Waiting
 from edge.store import doses, node_identity, page_queries, people, standings
 from edge.store.people import PersonId
 from edge.web.desks.edit_form import Origin, whole
 from edge.web.desks.people import identity_of
+from edge.web.frame.access import allow, allow_signed_in
 from edge.web.frame.charts import hours, shares
 from edge.web.frame.formats import given_name_first
 from edge.web.frame.node import node
@@ -35,6 +37,7 @@ _ASKABLE: Final = (Waiting.IDENTITY_WAITING, Waiting.IDENTITY_MISMATCH)
 
 
 @blueprint.get("/")
+@allow_signed_in()
 def show() -> str:
     """The day's figures; `?day=2022-04-15` for another day, `?day=all` for everything."""
     open_node = node()
@@ -59,6 +62,7 @@ def show() -> str:
 
 
 @blueprint.get("/waiting/<reason>")
+@allow(Role.RECEPTION, Role.INJECTION, Role.SIGNER, Role.MANAGER)
 def waiting(reason: str) -> str:
     """The doses that wait for one reason: who, which dose, and what to do; `?fixed=` names who was put right."""
     open_node = node()
@@ -92,6 +96,7 @@ def waiting(reason: str) -> str:
 
 
 @blueprint.post("/identity/check")
+@allow(Role.RECEPTION, Role.SIGNER, Role.MANAGER)
 def ask_again() -> Response:
     """Compare everybody who waits or mismatches with the population pack, then show the day."""
     open_node = node()

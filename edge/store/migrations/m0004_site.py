@@ -1,0 +1,156 @@
+"""Step 4: the people who work at the site, their devices, visits, vials, approvals, closings; words to search by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge.store.migrations.migration import Migration, append_only
+
+_SQL: Final = f"""
+CREATE TABLE users (
+    user_id INTEGER PRIMARY KEY,
+    login TEXT NOT NULL UNIQUE,           -- folded: one person, one login, whatever was typed
+    name TEXT NOT NULL,
+    roles TEXT NOT NULL,                  -- words of `Role`, sorted, parted by spaces
+    password TEXT NOT NULL,               -- Argon2id, in the PHC string form
+    is_active INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+    must_change INTEGER NOT NULL CHECK (must_change IN (0, 1)),
+    failures INTEGER NOT NULL DEFAULT 0,
+    locked_until INTEGER NOT NULL DEFAULT 0,
+    language TEXT NOT NULL DEFAULT 'vi',
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT
+;;
+-- Records name their author: a user is closed, never deleted.
+CREATE TRIGGER users_no_delete BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'users are kept'); END
+;;
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    changed_at INTEGER NOT NULL,
+    changed_by TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+;;
+-- What somebody has typed and not sent yet, by page; gone when it is sent.
+CREATE TABLE drafts (
+    user_id INTEGER NOT NULL REFERENCES users,
+    place TEXT NOT NULL,
+    texts TEXT NOT NULL,                  -- JSON: field to text
+    saved_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, place)
+) STRICT, WITHOUT ROWID
+;;
+CREATE TABLE devices (
+    device_id INTEGER PRIMARY KEY,
+    token_digest BLOB NOT NULL UNIQUE CHECK (length(token_digest) = 32),
+    code TEXT NOT NULL,                   -- shown on the device; the manager compares it
+    name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('asked', 'admitted', 'refused')),
+    asked_at INTEGER NOT NULL,
+    decided_at INTEGER,
+    decided_by TEXT NOT NULL DEFAULT ''
+) STRICT
+;;
+-- People who are expected on a day.
+CREATE TABLE roster (
+    day TEXT NOT NULL,
+    person_id INTEGER NOT NULL REFERENCES people,
+    product TEXT NOT NULL DEFAULT '',
+    imported_at INTEGER NOT NULL,
+    imported_by TEXT NOT NULL,
+    PRIMARY KEY (day, person_id)
+) STRICT, WITHOUT ROWID
+;;
+-- One way of one person from the door to leaving.
+CREATE TABLE visits (
+    visit_id INTEGER PRIMARY KEY,
+    day TEXT NOT NULL,
+    number INTEGER NOT NULL,              -- 1, 2, 3 … in the order of arrival on this day
+    person_id INTEGER NOT NULL REFERENCES people,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'observed', 'left', 'cancelled')),
+    arrived_at INTEGER NOT NULL,
+    arrived_by TEXT NOT NULL,
+    sequence INTEGER REFERENCES doses,    -- the dose, once it is recorded
+    leave_at INTEGER,                     -- the instant from which the person may leave
+    ended_at INTEGER,
+    ended_by TEXT NOT NULL DEFAULT '',
+    remark TEXT NOT NULL DEFAULT '',
+    UNIQUE (day, number),
+    CHECK ((state IN ('observed', 'left')) <= (sequence IS NOT NULL))
+) STRICT
+;;
+-- A person stands in one line at a time.
+CREATE UNIQUE INDEX visits_one_open ON visits (person_id) WHERE state IN ('waiting', 'observed')
+;;
+CREATE INDEX visits_by_state ON visits (state, day, number)
+;;
+CREATE UNIQUE INDEX visits_by_dose ON visits (sequence) WHERE sequence IS NOT NULL
+;;
+CREATE TRIGGER visits_no_delete BEFORE DELETE ON visits BEGIN SELECT RAISE(ABORT, 'visits are kept'); END
+;;
+CREATE TABLE vials (
+    vial_id INTEGER PRIMARY KEY,
+    day TEXT NOT NULL,
+    station TEXT NOT NULL,
+    product TEXT NOT NULL,
+    lot TEXT NOT NULL,
+    lot_expiry TEXT NOT NULL,             -- YYYY-MM-DD
+    doses INTEGER NOT NULL CHECK (doses BETWEEN 1 AND 100),  -- how many one vial gives
+    opened_at INTEGER NOT NULL,
+    opened_by TEXT NOT NULL,
+    closed_at INTEGER,
+    closed_by TEXT NOT NULL DEFAULT ''
+) STRICT
+;;
+CREATE INDEX vials_by_day ON vials (day, vial_id)
+;;
+CREATE TRIGGER vials_no_delete BEFORE DELETE ON vials BEGIN SELECT RAISE(ABORT, 'vials are kept'); END
+;;
+-- A selection of doses that a second person is asked to approve; bound to what both saw by its digest.
+CREATE TABLE approvals (
+    approval_id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    sequences TEXT NOT NULL,              -- JSON: the doses
+    late_reason TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('asked', 'approved', 'refused', 'used', 'withdrawn')),
+    asked_at INTEGER NOT NULL,
+    asked_by INTEGER NOT NULL REFERENCES users,
+    decided_at INTEGER,
+    decided_by INTEGER REFERENCES users CHECK (decided_by <> asked_by),
+    remark TEXT NOT NULL DEFAULT ''
+) STRICT
+;;
+CREATE INDEX approvals_by_state ON approvals (state, approval_id)
+;;
+CREATE TABLE closings (
+    day TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    closed_at INTEGER NOT NULL,
+    closed_by TEXT NOT NULL,
+    body BLOB NOT NULL,                   -- the sheet as it was sent
+    epoch INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (day, revision),
+    FOREIGN KEY (epoch, sequence) REFERENCES bundles (epoch, sequence)
+) STRICT, WITHOUT ROWID
+;;
+{append_only("closings")}
+;;
+-- Words of names, so that any of them finds the person: "an nguyen" as well as "nguyen van an".
+CREATE VIRTUAL TABLE people_words USING fts5 (folded_name, content='people', content_rowid='person_id', prefix='1 2 3')
+;;
+INSERT INTO people_words (people_words) VALUES ('rebuild')
+;;
+CREATE TRIGGER people_words_add AFTER INSERT ON people BEGIN
+    INSERT INTO people_words (rowid, folded_name) VALUES (NEW.person_id, NEW.folded_name);
+END
+;;
+CREATE TRIGGER people_words_change AFTER UPDATE OF folded_name ON people WHEN NEW.folded_name <> OLD.folded_name BEGIN
+    INSERT INTO people_words (people_words, rowid, folded_name) VALUES ('delete', OLD.person_id, OLD.folded_name);
+    INSERT INTO people_words (rowid, folded_name) VALUES (NEW.person_id, NEW.folded_name);
+END
+"""
+
+MIGRATION: Final = Migration(4, "site", _SQL)

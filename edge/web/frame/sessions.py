@@ -1,0 +1,77 @@
+"""Who is signed in at which browser. Sessions live in the memory of the program: a restart ends them.
+
+A browser holds a random token in its signed cookie; what belongs to the token stays here. A session that nobody used
+for a while is locked: the same person goes on with a password, another one signs in and starts afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edge.store.users import UserId
+
+TOKEN_BYTES: Final = 32
+# More browsers than any site has; beyond it the one that was idle longest is forgotten.
+_MOST: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in browser. `seen_at` is the latest request, epoch seconds UTC."""
+
+    user_id: UserId
+    started_at: int
+    seen_at: int
+    is_locked: bool = False
+
+
+class Sessions:
+    """All sessions of a running node, safe to use from all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: dict[bytes, Session] = {}
+
+    def start(self, token: str, user_id: UserId, *, at: int) -> None:
+        """Begin a session under a fresh token."""
+        with self._lock:
+            if len(self._sessions) >= _MOST:
+                del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
+            self._sessions[_key(token)] = Session(user_id, started_at=at, seen_at=at)
+
+    def find(self, token: str, *, at: int, idle_seconds: int) -> Session | None:
+        """The session of a token, locked if it was idle for too long; asking counts as use of an unlocked one."""
+        with self._lock:
+            found = self._sessions.get(_key(token))
+            if found is None:
+                return None
+            if not found.is_locked:
+                idle = at - found.seen_at
+                found = replace(found, is_locked=True) if idle >= idle_seconds else replace(found, seen_at=at)
+                self._sessions[_key(token)] = found
+            return found
+
+    def lock(self, token: str) -> None:
+        """Lock a session at once: somebody leaves the desk."""
+        with self._lock:
+            found = self._sessions.get(_key(token))
+            if found is not None:
+                self._sessions[_key(token)] = replace(found, is_locked=True)
+
+    def end(self, token: str) -> None:
+        """Forget a session."""
+        with self._lock:
+            self._sessions.pop(_key(token), None)
+
+    def end_all_of(self, user_id: UserId) -> None:
+        """Forget every session of a user: the account was closed, or its password or roles changed."""
+        with self._lock:
+            self._sessions = {key: one for key, one in self._sessions.items() if one.user_id != user_id}
+
+
+def _key(token: str) -> bytes:
+    # The table holds no token that could be taken to another browser.
+    return hashlib.sha256(token.encode()).digest()
