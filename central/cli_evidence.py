@@ -15,6 +15,7 @@ from central.store.artefact_files import write_artefact
 from central.store.database import require_newest, write_transaction
 from central.workflow import check_centre, export_evidence, publish_sets
 from central.workflow.centre_status import centre_status
+from central.workflow.day_closings import ClosedDay, DayClosings, day_closings
 from central.workflow.day_figures import Figures, day_figures
 from sync_protocol.days import local_day
 from sync_protocol.errors import Code
@@ -25,7 +26,7 @@ _OUT: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.option("--day", metavar="DAY", help="Figures of one local day (2022-04-12); all days by default.")
+@click.option("--day", metavar="DAY", help="Figures and closings of one local day (2022-04-12); all days by default.")
 @json_option
 @pass_state
 def status(state: State, day: str | None) -> None:
@@ -51,7 +52,43 @@ def status(state: State, day: str | None) -> None:
     say(f"Dân cư: {found.registry_people} người. Chứng nhận đã cấp: {found.certificates}.")
     if found.forks:
         say(f"CHÚ Ý: có {found.forks} gói thuộc lịch sử thứ hai của một nút.")
-    state.emit({"ok": True, **asdict(found), "sites": {code: _counts(figures) for code, (_, figures) in sites.items()}})
+    told: dict[str, object] = {"sites": {code: _counts(figures) for code, (_, figures) in sites.items()}}
+    if day is not None:
+        told["closings"] = _closings(day_closings(engine, day))
+    state.emit({"ok": True, **asdict(found), **told})
+
+
+def _closings(found: DayClosings) -> dict[str, object]:
+    for one in found.silent:
+        say(f"CHƯA KHÓA SỔ: {one.site} (nút {one.node}), {one.doses} mũi đã về trung tâm")
+    for closed in found.closed:
+        sheet = closed.sheet
+        say(
+            f"Đã khóa sổ: {closed.site} (nút {closed.node}), ghi nhận {sheet.recorded} mũi, "
+            f"chấp nhận {sheet.admitted}; trung tâm đếm {closed.counted}"
+        )
+    return {
+        "closed": {one.node: _closing(one) for one in found.closed},
+        "silent": {one.node: one.doses for one in found.silent},
+        "unheard": [one.node for one in found.unheard],
+    }
+
+
+def _closing(one: ClosedDay) -> dict[str, object]:
+    sheet = one.sheet
+    return {
+        "revision": sheet.revision,
+        "closed_at": sheet.closed_at,
+        "recorded": sheet.recorded,
+        "signed": sheet.signed,
+        "received": sheet.received,
+        "admitted": sheet.admitted,
+        "quarantined": sheet.quarantined,
+        "refused": sheet.refused,
+        "waiting": dict(sheet.waiting),
+        "counted": one.counted,
+        "agreement": one.agreement.value,
+    }
 
 
 def _counts(figures: Figures) -> dict[str, object]:

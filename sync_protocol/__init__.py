@@ -18,7 +18,7 @@ The dose and its batch
 How doses are packed
     `range_coder` · `vocabulary` · `column_costs` · `column_codecs` · `field_columns` · `dose_columns` · `columns`
 Up to the centre, into the ledger, and back
-    `bundle` · `ledger_entry` · `verdict` · `tree_head` · `receipt` · `ledger_export`
+    `bundle` · `closing` (the day's sheet) · `ledger_entry` · `verdict` · `tree_head` · `receipt` · `ledger_export`
 Signed, versioned sets
     `signed_set` · `catalogue` · `catalogue_toml` · `population` · `document_signer` · `trust_list` · `gateway_list` ·
     `trust` · `enrolment_file` · `enrolment`

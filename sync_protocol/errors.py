@@ -60,6 +60,8 @@ class Code(StrEnum):
     FACILITY_MISMATCH = "facility-mismatch"
     PURPOSE = "purpose"
     TIME_WINDOW = "time-window"
+    # What a closing sheet says.
+    CLOSING_SUMS = "closing-sums"
     # What is said of one dose.
     DOSE_FACILITY = "dose-facility"
     DOSE_DAY = "dose-day"

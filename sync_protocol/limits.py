@@ -29,6 +29,9 @@ NAME_CHARS: Final = 100
 SHORT_CHARS: Final = 40
 LONG_CHARS: Final = 300
 
+# A closing sheet names each reason for which doses wait once; both sides together have about 80 words for them.
+CLOSING_REASONS: Final = 100
+
 # Signed sets: a pack of 200,000 people weighs about 7 MB.
 POPULATION_PEOPLE: Final = 200_000
 SET_BYTES: Final = 16 * 1024 * 1024

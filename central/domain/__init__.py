@@ -2,6 +2,7 @@
 
 Reading order: `node` (a node as it is known), `people` (the same person over many sites), `signing_window` (when a
 batch was signed, as far as it is proven), `admission` (the numbered checks of a bundle), `verdicts` (what is said of
-each dose, over all sites), `ledger` (the tree of admitted bundles in memory), `day_run` (whose passport is due),
-`passport_id`, `finding` (what a check found), `demo_certificates` (authorities for training).
+each dose, over all sites), `closing` (the checks of a closing sheet), `ledger` (the tree of admitted bundles in
+memory), `day_run` (whose passport is due), `passport_id`, `finding` (what a check found), `demo_certificates`
+(authorities for training).
 """

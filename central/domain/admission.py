@@ -27,8 +27,8 @@ from sync_protocol.manifest import Checkpoint, Manifest, Purpose, check_manifest
 
 # A batch that arrives within six hours after its day proves the day; later it is claimed only (THREATS).
 PROOF_SECONDS: Final = 6 * 3_600
-# Kinds without doses: they are kept in the ledger as they came.
-_PLAIN_KINDS: Final = frozenset({BundleKind.CLOSING, BundleKind.REPORT})
+# A report is kept in the ledger as it came; a closing sheet is read too, by `closing`.
+_TAKEN_KINDS: Final = frozenset({BundleKind.BATCH, BundleKind.CLOSING, BundleKind.REPORT})
 
 
 class PlaceError(ProtocolError):
@@ -164,7 +164,7 @@ def check_place(verified: VerifiedBundle, node: KnownNode) -> None:
 
 def check_kind(kind: BundleKind) -> None:
     """Refuses kinds that this centre cannot act on, rather than promise to have taken them. Raises KIND_UNKNOWN."""
-    if kind is not BundleKind.BATCH and kind not in _PLAIN_KINDS:
+    if kind not in _TAKEN_KINDS:
         raise ProtocolError(Code.KIND_UNKNOWN, f"bundle: kind {kind.value} is not taken by this centre")
 
 

@@ -3,6 +3,6 @@
 Reading order: `schema` (column types), `tables` (one door to all tables; `site_tables`, `dose_tables`,
 `issue_tables`), `migrations` (how a database gets them), `database` (engine, transactions, the ledger lock),
 then one file per table group: `facilities`, `nodes`, `trust`, `published_sets`, `ledger`, `bundles`, `people`,
-`doses`, `registry_people`, `day_runs`, `day_counts`, `health_certificates`, `passport_rows`; last the files beside the
-database: `key_store` (the centre's private keys, encrypted), `demo_authorities`, `artefact_files`.
+`doses`, `closings`, `registry_people`, `day_runs`, `day_counts`, `health_certificates`, `passport_rows`; last the files
+beside the database: `key_store` (the centre's private keys, encrypted), `demo_authorities`, `artefact_files`.
 """

@@ -132,6 +132,18 @@ def count_days(connection: Connection, *, first: str, last: str) -> dict[str, di
     return found
 
 
+def count_by_node(connection: Connection, *, day: str) -> dict[str, tuple[int, int]]:
+    """For each node with doses of a local day: how many the centre holds, and how many of them are admitted."""
+    is_admitted = case((_IS_OUT, 0), else_=1)
+    statement = (
+        select(doses.c.node, func.count(), func.sum(is_admitted))
+        .select_from(doses.join(verdicts, verdicts.c.dose == doses.c.id))
+        .where(*_of_day(day), is_live())
+        .group_by(doses.c.node)
+    )
+    return {row[0]: (row[1], int(row[2])) for row in connection.execute(statement)}
+
+
 def newest_given_day(connection: Connection) -> str | None:
     """The newest local day of which there are doses, or None."""
     return connection.execute(

@@ -1,4 +1,4 @@
-"""The tables of batches, doses and people, and of the embedded population registry.
+"""The tables of batches, doses, people and closing sheets, and of the embedded population registry.
 
 A dose version's id is `ledger index * 4096 + leaf index` (at most 3,000 leaves a batch): ids come without
 asking the database, sort in ledger order, and tell where the signed bytes are. Doses are append-only; what
@@ -112,6 +112,19 @@ verdicts = table(
     text("decided_by"),  # "" for the admission itself, or a person's user name
     one_of("state", "state", "admitted", "quarantined", "refused"),
     Index(None, "state", "code"),
+)
+
+# The sheets with which nodes closed their days; each day's newest counts, and the bytes say what it says.
+closings = table(
+    "closings",
+    integer("ledger_index", ForeignKey("ledger_entries.idx"), key=True),
+    text("node", ForeignKey("nodes.code")),
+    text("facility", ForeignKey("facilities.code")),
+    integer("epoch"),
+    text("day"),
+    integer("revision"),
+    binary("sheet"),  # the encoded DayClosing, the body of its bundle
+    Index(None, "day"),
 )
 
 

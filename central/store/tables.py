@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from central.store.dose_tables import batches, doses, people, registry_people, verdicts
+from central.store.dose_tables import batches, closings, doses, people, registry_people, verdicts
 from central.store.issue_tables import (
     day_run_waiting,
     day_runs,
@@ -48,6 +48,7 @@ APPEND_ONLY: Final = (
     "forks",
     "batches",
     "doses",
+    "closings",
     "health_certificates",
     "passports",
 )
@@ -59,6 +60,7 @@ __all__ = [
     "bundle_seals",
     "bundles",
     "centre_keys",
+    "closings",
     "day_run_waiting",
     "day_runs",
     "doses",

@@ -1,4 +1,4 @@
-"""The operator's pages: a day's figures, and the doses behind each figure, without anybody's name."""
+"""The operator's pages: a day's figures, the doses behind each figure, the closing sheets; no recipient's name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from central.store.day_runs import DayRun, RunState
 from central.web.charts import day_columns, hour_heights, shares
 from central.web.here import serve_here_only
 from central.web.words import STATES, add_words
+from central.workflow.day_closings import day_closings
 from central.workflow.day_figures import DayFigures, day_figures
 from sync_protocol.days import local_day, parse_day
 from sync_protocol.errors import Code, ProtocolError
@@ -60,6 +61,15 @@ def operator_blueprint(centre: Centre) -> Blueprint:
             runs=len(figures.runs),
             issued=sum(run.issued for run in figures.runs),
         )
+
+    @pages.get("/operator/closings")
+    def show_closings() -> str:
+        today = local_day(centre.clock.now())
+        with read_transaction(centre.engine) as connection:
+            usual = _usual_day(today, newest_given_day(connection))
+        # A day is closed by itself, so "all days" means none in particular here.
+        day = _day_asked(default=usual) or usual
+        return render_template("operator_closings.html", found=day_closings(centre.engine, day), day=day, today=today)
 
     @pages.get("/operator/doses")
     def list_doses() -> str:

@@ -41,6 +41,14 @@ _SHORT: Final = {
     Code.CERTIFICATE_REVOKED: "chứng thư số vừa bị thu hồi",
     Code.CERTIFICATE_UNREGISTERED: "chứng thư số vừa hết đăng ký",
 }
+# Reasons of a site's own, for doses that are not in the ledger yet; they come with its closing sheet.
+_AT_SITE: Final = {
+    "late-reason": "ký chậm, chưa ghi lý do",
+    "unsigned": "chờ ký",
+    "pass-open": "trong lượt ký dở dang",
+    "unsent": "đã ký, chưa có biên nhận",
+}
+_CODES: Final = frozenset(code.value for code in Code)
 _NOT_RUN_SENTENCE: Final = "Mũi tiêm đã được chấp nhận sau lượt ký gần nhất."
 _NOT_RUN_CURE: Final = "Không phải làm gì: lượt ký cuối ngày tiếp theo sẽ cấp chứng nhận."
 
@@ -48,6 +56,11 @@ _NOT_RUN_CURE: Final = "Không phải làm gì: lượt ký cuối ngày tiếp 
 def short_words(code: str) -> str:
     """A code in a few words."""
     return _SHORT.get(code) or PROBLEMS[Code(code)].vi.rstrip(".").lower()
+
+
+def reason_words(reason: str) -> str:
+    """A reason of a closing sheet in a few words; one that only a newer node knows is shown as it is."""
+    return _AT_SITE.get(reason) or (short_words(reason) if reason in _CODES else reason)
 
 
 def sentence(code: str) -> str:
@@ -99,6 +112,6 @@ def instant_day(instant: int) -> str:
 
 def add_words(pages: Blueprint) -> None:
     """Makes these words filters of the templates."""
-    for word in (short_words, sentence, cure, count, day, short_day, clock, moment, since, instant_day):
+    for word in (short_words, reason_words, sentence, cure, count, day, short_day, clock, moment, since, instant_day):
         pages.add_app_template_filter(word)
     pages.add_app_template_filter(STATES.get, "state_words")

@@ -3,7 +3,8 @@
 1. the same sealed bytes came before: their first answer, byte for byte;
 2. size, envelope, inner message; the same inner message came before: its first answer;
 3. the node, its signature, the place in its chain (a second history of the node is kept as a fork);
-4. the checks of the batch as a whole; a failure here is poison: it takes its place in the chain, refused;
+4. the checks of the batch as a whole, or of the closing sheet; a failure here is poison: it takes its place in the
+   chain, refused;
 5. the population database is asked about everybody at once;
 6. `append_bundle`: under the ledger lock, places are looked at again, verdicts found, everything stored; commit.
 
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from central.domain import admission
 from central.domain.admission import CheckedBatch, PlaceError, Surroundings, Trust
+from central.domain.closing import check_closing
 from central.domain.ledger import LedgerTree
 from central.domain.node import KnownNode, NodeState
 from central.domain.people import UNKNOWN, RegistryAnswer, is_asked, registry_question
@@ -138,15 +140,16 @@ def _check_content(
     around = Surroundings(
         facility=node.facility, trust=trust, head_time=head_time, last_claimed_at=last_claimed_at, arrived_at=now
     )
+    kind = verified.bundle.kind
     try:
-        admission.check_kind(verified.bundle.kind)
-        if verified.bundle.kind is not BundleKind.BATCH:
-            return CheckedBundle(verified, batch=None, answers=(), refusal=None)
         # SPEC 8 (7) to (14)
-        batch = admission.check_batch(verified, around)
+        admission.check_kind(kind)
+        batch = admission.check_batch(verified, around) if kind is BundleKind.BATCH else None
+        closing = check_closing(verified, node.facility) if kind is BundleKind.CLOSING else None
     except ProtocolError as error:
-        return CheckedBundle(verified, batch=None, answers=(), refusal=error.code)
-    return CheckedBundle(verified, batch=batch, answers=_ask_registry(batch, registry), refusal=None)
+        return CheckedBundle(verified, batch=None, closing=None, answers=(), refusal=error.code)
+    answers = () if batch is None else _ask_registry(batch, registry)
+    return CheckedBundle(verified, batch=batch, closing=closing, answers=answers, refusal=None)
 
 
 def _ask_registry(batch: CheckedBatch, registry: RegistryClient) -> tuple[RegistryAnswer, ...]:

@@ -10,13 +10,14 @@ from central.domain.admission import CheckedBatch
 from central.domain.ledger import LedgerTree
 from central.domain.people import RegistryAnswer, person_key
 from central.domain.verdicts import Background, JudgedDose, judge_doses, refusals, replaced_by
-from central.store import bundles, doses, ledger, nodes, people, trust
+from central.store import bundles, closings, doses, ledger, nodes, people, trust
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.store.ledger import StoredHead
 from central.workflow.chain_place import place_problem
 from central.workflow.publish_sets import current_catalogue
 from sync_protocol.bundle import VerifiedBundle
+from sync_protocol.closing import DayClosing
 from sync_protocol.errors import Code
 from sync_protocol.ledger_entry import ADMITTED, LedgerEntry, entry_leaf
 from sync_protocol.manifest import Checkpoint
@@ -33,12 +34,14 @@ class CheckedBundle:
     Attributes:
         verified: the bundle, signed by its node.
         batch: the batch where it carries one that passed all checks, else None.
+        closing: the closing sheet where it carries one that passed its checks, else None.
         answers: what the population database says, one for each dose of the batch.
         refusal: the code with which the whole bundle is refused, or None.
     """
 
     verified: VerifiedBundle
     batch: CheckedBatch | None
+    closing: DayClosing | None
     answers: tuple[RegistryAnswer, ...]
     refusal: Code | None
 
@@ -162,6 +165,8 @@ def _store(
     verified, at = checked.verified, entry.admitted_at
     ledger.append_entry(connection, entry)
     bundles.put_bundle(connection, verified, ledger_index=entry.index, answer=answer, received_at=at)
+    if checked.closing is not None:
+        closings.put_closing(connection, verified.bundle, checked.closing, ledger_index=entry.index)
     if checked.batch is None:
         return
     trust.put_seen(connection, [checked.batch.verified.certificate], at=at)

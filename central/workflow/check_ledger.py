@@ -10,9 +10,11 @@ from sqlalchemy import Connection, select
 from central.domain.finding import Finding
 from central.store import bundles, ledger, nodes, trust
 from central.store.bundles import StoredBundle
+from central.store.closings import closing_rows
 from central.store.doses import stored_doses
 from central.store.key_store import KeyRole
 from central.store.tables import ledger_entries, organisation_certificates
+from central.workflow.check_closings import check_stored_closing
 from central.workflow.check_doses import check_stored_doses
 from sync_protocol.batch import parse_batch, verify_batch
 from sync_protocol.bundle import BundleKind, VerifiedBundle, parse_batch_body, parse_bundle, verify_bundle
@@ -46,7 +48,7 @@ def check_ledger(connection: Connection) -> LedgerCheck:
        every later one;
     4. every bundle verifies under its node's key and its receipt verifies; a batch verifies wholly, from columns to
        the organisation's signature;
-    5. the stored doses and verdicts are those of the bundle and its receipt.
+    5. the stored doses and verdicts are those of the bundle and its receipt, and the stored closing sheets too.
     """
     check = LedgerCheck()
     entries = dict(_checked_entries(connection, check))
@@ -127,6 +129,7 @@ def _check_bundles(connection: Connection, entries: dict[int, LedgerEntry], chec
     # (4)
     ledger_keys = trust.centre_public_keys(connection, KeyRole.LEDGER)
     node_keys = {(item.node, item.epoch): item.key for item in nodes.node_keys(connection)}
+    sheets = closing_rows(connection)
     archived = set()
     for stored in bundles.all_bundles(connection):
         check.bundles += 1
@@ -139,6 +142,7 @@ def _check_bundles(connection: Connection, entries: dict[int, LedgerEntry], chec
             verified = _verified(stored, entry, node_keys)
             receipt = _verified_receipt(stored, entry, verified, ledger_keys)
             content = _verified_doses(connection, verified) if _holds_doses(verified, entry) else ()
+            check.findings += check_stored_closing(verified, entry, sheets)
         except ProtocolError as error:
             check.findings.append(Finding("I12", place, error.rule))
             continue
