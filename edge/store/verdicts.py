@@ -12,11 +12,18 @@ from sync_protocol.verdict import Verdict, VerdictState
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A dose that the centre holds back or refuses: somebody at the site has to act."""
+    """Doses that the centre holds back or refuses for one reason: somebody at the site has to act.
 
-    sequence: int
+    Attributes:
+        code: the centre's reason.
+        count: how many doses; only newest versions.
+        first: the oldest of them by number.
+    """
+
     state: VerdictState
     code: str
+    count: int
+    first: tuple[int, ...]
 
 
 def add(tables: Tables, bundle: StoredBundle, *, doses: Sequence[int], verdicts: Sequence[Verdict]) -> None:
@@ -38,10 +45,25 @@ def of_bundle(tables: Tables, epoch: int, sequence: int) -> list[tuple[int, str,
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def returned(tables: Tables) -> list[Returned]:
-    """The newest versions of doses that the centre holds back or refuses, oldest first."""
-    rows = tables.execute(
-        "SELECT v.dose, v.state, v.code FROM verdicts AS v JOIN live_doses AS d ON d.sequence = v.dose"
-        " WHERE v.state <> 'admitted' ORDER BY v.dose"
-    )
-    return [Returned(row[0], VerdictState(row[1]), row[2]) for row in rows]
+def returned(tables: Tables, *, named: int) -> list[Returned]:
+    """What the centre holds back or refuses, by its code, with the first doses of each; refused ones first."""
+    groups = tables.execute(
+        "SELECT verdict_state, verdict_code, sum(doses) FROM tallies WHERE verdict_code <> ''"
+        " GROUP BY verdict_state, verdict_code HAVING sum(doses) > 0 ORDER BY verdict_state DESC, verdict_code"
+    ).fetchall()
+    return [
+        Returned(
+            VerdictState(state),
+            code,
+            count=int(count),
+            first=tuple(
+                int(row[0])
+                for row in tables.execute(
+                    "SELECT sequence FROM standings WHERE verdict_code = ?1 AND verdict_code <> ''"
+                    " AND verdict_state = ?2 ORDER BY sequence LIMIT ?3",
+                    (code, state, named),
+                )
+            ),
+        )
+        for state, code, count in groups
+    ]

@@ -159,10 +159,10 @@ def test_verdicts_are_kept_dose_by_dose_and_shown_with_their_codes(station: Stat
     sign_bundles(station, 1, doses=4)
     run(station)
     with station.database.read() as tables:
-        found = [(one.sequence, one.state, one.code) for one in verdicts.returned(tables)]
+        found = [(one.first, one.state, one.code) for one in verdicts.returned(tables, named=8)]
     assert found == [
-        (1, VerdictState.QUARANTINED, "dose-duplicate"),
-        (3, VerdictState.REFUSED, "lot-expired"),
+        ((3,), VerdictState.REFUSED, "lot-expired"),
+        ((1,), VerdictState.QUARANTINED, "dose-duplicate"),
     ]
     figures = day_status(station.database, POLICY, now=station.clock.at).figures
     assert (figures.admitted, figures.quarantined, figures.refused) == (2, 1, 1)

@@ -86,6 +86,9 @@ CREATE INDEX standings_by_person ON standings (person_id)
 -- What could be signed, and what keeps the rest from it.
 CREATE INDEX standings_unsigned ON standings (given_day, identity_state, product, sequence) WHERE stage = ''
 ;;
+-- What the centre sent back.
+CREATE INDEX standings_returned ON standings (verdict_code, sequence) WHERE verdict_code <> ''
+;;
 CREATE TRIGGER doses_stand AFTER INSERT ON doses BEGIN
     DELETE FROM standings WHERE sequence = NEW.replaces;
     INSERT INTO standings SELECT NEW.sequence, NEW.person_id, NEW.given_day, NEW.given_at, NEW.product, NEW.lot,

@@ -1,16 +1,18 @@
-"""How the pages write numbers, instants and sizes: 1.234, 17:02, 21/11/2026, thứ Sáu. Local time is Vietnam's."""
+"""How the pages write numbers, instants and sizes: 1.234, 17:02, 21/11/2026, Thứ Sáu. Local time is Vietnam's."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Final
 
+from babel.dates import format_date
+from babel.numbers import format_decimal
 from flask import Flask
 
+from edge.web.frame.language import _, language, plural
 from sync_protocol.days import VIETNAM, local_day
 from sync_protocol.names import fold
 
-_WEEKDAYS: Final = ("thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy", "Chủ nhật")
 _KILO: Final = 1_000
 _HOUR_SECONDS: Final = 3_600
 
@@ -21,9 +23,8 @@ def clock(instant: int) -> str:
 
 
 def day(instant: int) -> str:
-    """The day with its name: thứ Sáu, 15/04/2022."""
-    at = _local(instant)
-    return f"{_WEEKDAYS[at.weekday()]}, {at.strftime('%d/%m/%Y')}"
+    """The day with its name: Thứ Sáu, 15/04/2022."""
+    return str(format_date(_local(instant), "EEEE, dd/MM/yyyy", locale=language()))
 
 
 def iso_day(text: str) -> str:
@@ -40,8 +41,8 @@ def moment(instant: int, now: int) -> str:
 
 
 def count(number: int) -> str:
-    """A number with points between thousands: 1.234."""
-    return f"{number:,}".replace(",", ".")
+    """A number with its thousands parted: 1.234, in English 1,234."""
+    return str(format_decimal(number, locale=language()))
 
 
 def size(number: int) -> str:
@@ -51,13 +52,15 @@ def size(number: int) -> str:
         if value < _KILO:
             break
         value /= _KILO
-    return f"{number} B" if unit == "B" else f"{value:.1f} {unit}".replace(".", ",")
+    return f"{number} B" if unit == "B" else f"{format_decimal(value, '0.0', locale=language())} {unit}"
 
 
 def duration(seconds: int) -> str:
     """A span for people: 4 giờ 12 phút."""
     hours, minutes = seconds // _HOUR_SECONDS, seconds % _HOUR_SECONDS // 60
-    return f"{hours} giờ {minutes} phút" if hours else f"{minutes} phút"
+    if not hours:
+        return plural("%(num)s phút", "%(num)s phút", minutes)
+    return _("%(hours)s giờ %(minutes)s phút", hours=hours, minutes=minutes)
 
 
 def given_name_first(name: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from edge.domain.waiting import WORDS, Waiting, identity_obstacle
 from edge.store.bundles import BundleLine
 from edge.store.link import LinkState
 from edge.web.frame.formats import moment
+from edge.web.frame.language import _, say
 from edge.workflow.exchange import UNREACHED
 from sync_protocol.dose import IdentityState
 from sync_protocol.errors import Code
@@ -47,67 +48,78 @@ class IdentitySentence(Sentence):
     signable: bool = False
 
 
-VOUCHABLE: Final = IdentitySentence(
-    "plain", "Chờ xác nhận", "Người nước ngoài: đối chiếu hộ chiếu rồi bấm xác nhận; sau đó mũi này ký được."
-)
+def vouchable_sentence() -> IdentitySentence:
+    """What is to be said of a foreigner whose passport nobody has looked at yet."""
+    text = _("Người nước ngoài: đối chiếu hộ chiếu rồi bấm xác nhận; sau đó mũi này ký được.")
+    return IdentitySentence("plain", _("Chờ xác nhận"), text)
 
 
 def identity_sentence(state: IdentityState, differs: str = "") -> IdentitySentence:
     """What is to be said of a person's identity; `differs` is the field that the check named, or ""."""
     match state:
         case IdentityState.MATCHED:
-            text = "Khớp với CSDLQG về dân cư. Mũi này ký được."
-            return IdentitySentence("good", "Đã khớp", text, signable=True)
+            text = _("Khớp với CSDLQG về dân cư. Mũi này ký được.")
+            return IdentitySentence("good", _("Đã khớp"), text, signable=True)
         case IdentityState.VOUCHED:
-            text = "Cơ sở đã xác nhận hộ chiếu. Mũi này ký được."
-            return IdentitySentence("good", "Đã xác nhận", text, signable=True)
+            text = _("Cơ sở đã xác nhận hộ chiếu. Mũi này ký được.")
+            return IdentitySentence("good", _("Đã xác nhận"), text, signable=True)
         case IdentityState.MISMATCH:
-            where = FIELD_WORDS.get(differs, "")
-            fact = f"Khác ở {where} so với CSDLQG về dân cư." if where else "Không khớp với CSDLQG về dân cư."
-            return IdentitySentence("danger", "Không khớp", f"{fact} Hỏi lại ngay và đối chiếu với giấy tờ.")
+            cure = _("Hỏi lại ngay và đối chiếu với giấy tờ.")
+            return IdentitySentence("danger", _("Không khớp"), f"{_difference(differs)} {cure}")
         case IdentityState.WAITING:
-            fact = "Gói dữ liệu dân cư ở máy này chưa có người này, hoặc chưa có gói."
-            return IdentitySentence("plain", "Chờ xác thực", f"{fact} Máy sẽ hỏi lại khi có gói mới; mũi này ký sau.")
+            fact = _("Gói dữ liệu dân cư ở máy này chưa có người này, hoặc chưa có gói.")
+            next_step = _("Máy sẽ hỏi lại khi có gói mới; mũi này ký sau.")
+            return IdentitySentence("plain", _("Chờ xác thực"), f"{fact} {next_step}")
         case IdentityState.NO_NUMBER | IdentityState.MALFORMED:
             said = reason_words((identity_obstacle(state) or Waiting.IDENTITY_MISSING).value)
-            return IdentitySentence("warning", "Chưa ký được", f"{said.vi}. {said.cure}")
+            return IdentitySentence("warning", _("Chưa ký được"), f"{said.vi}. {said.cure}")
 
 
 def person_sentence(state: IdentityState, differs: str = "", *, vouchable: bool = False) -> Sentence:
     """The same of a person alone, whatever the doses; `vouchable` for a foreigner with a passport."""
     match state:
         case IdentityState.MATCHED:
-            return Sentence("good", "Đã khớp", "Khớp với CSDLQG về dân cư; các mũi chưa ký của người này ký được.")
+            text = _("Khớp với CSDLQG về dân cư; các mũi chưa ký của người này ký được.")
+            return Sentence("good", _("Đã khớp"), text)
         case IdentityState.VOUCHED:
-            return Sentence("good", "Đã bảo lãnh", "Cơ sở đã xem hộ chiếu; các mũi chưa ký của người này ký được.")
+            text = _("Cơ sở đã xem hộ chiếu; các mũi chưa ký của người này ký được.")
+            return Sentence("good", _("Đã bảo lãnh"), text)
         case IdentityState.MISMATCH:
-            where = FIELD_WORDS.get(differs, "")
-            fact = f"Khác ở {where} so với CSDLQG về dân cư." if where else "Không khớp với CSDLQG về dân cư."
-            cure = "Xem lại giấy tờ rồi sửa; giấy tờ đúng như đã ghi thì chuyển công an xã."
-            return Sentence("danger", "Chưa khớp", f"{fact} {cure}")
+            cure = _("Xem lại giấy tờ rồi sửa; giấy tờ đúng như đã ghi thì chuyển công an xã.")
+            return Sentence("danger", _("Chưa khớp"), f"{_difference(differs)} {cure}")
         case IdentityState.WAITING if vouchable:
-            return Sentence("plain", "Chờ bảo lãnh", "CSDLQG về dân cư không có người nước ngoài: cơ sở xem hộ chiếu.")
+            text = _("CSDLQG về dân cư không có người nước ngoài: cơ sở xem hộ chiếu.")
+            return Sentence("plain", _("Chờ bảo lãnh"), text)
         case IdentityState.WAITING:
-            text = "Gói dữ liệu dân cư ở máy này chưa có người này, hoặc chưa có gói. Máy hỏi lại khi có gói mới."
-            return Sentence("plain", "Chờ xác thực", text)
+            fact = _("Gói dữ liệu dân cư ở máy này chưa có người này, hoặc chưa có gói.")
+            return Sentence("plain", _("Chờ xác thực"), f"{fact} {_('Máy hỏi lại khi có gói mới.')}")
         case IdentityState.NO_NUMBER | IdentityState.MALFORMED:
             return identity_sentence(state)
 
 
+def field_word(field: str) -> str:
+    """The field that differs as a sentence names it; a field that has no word is shown as it is."""
+    return say(FIELD_WORDS.get(field, field))
+
+
 def reason_words(reason: str) -> Words:
-    """The words of a reason as figures and verdicts name it; an unknown one, of a newer centre, is shown as it is."""
+    """The words of a reason as figures and verdicts name it, in the language of the page.
+
+    The fact lacks its full stop, so that a page may go on after it. An unknown reason, of a newer centre, is shown as
+    it is.
+    """
     if reason in set(Waiting):
-        return WORDS[Waiting(reason)]
+        return plain(WORDS[Waiting(reason)])
     if reason in set(EdgeCode):
         return plain(words(EdgeCode(reason)))
     if reason in set(Code):
         return plain(words(Code(reason)))
-    return Words(reason, "Hỏi trung tâm.", reason)
+    return Words(reason, _("Hỏi trung tâm."), reason)
 
 
 def plain(said: Words) -> Words:
-    """The same words with the fact lacking its full stop, so that a page may go on after it."""
-    return Words(said.vi.rstrip("."), said.cure, said.en)
+    """The same words in the language of the page, with the fact lacking its full stop."""
+    return Words(say(said.vi).rstrip("."), say(said.cure), said.en)
 
 
 def bundle_sentence(line: BundleLine, link: LinkState, now: int) -> Sentence:
@@ -115,14 +127,14 @@ def bundle_sentence(line: BundleLine, link: LinkState, now: int) -> Sentence:
     match line.state:
         case BundleState.RECEIPTED:
             at = line.admitted_at or line.created_at
-            return Sentence("good", "Đã nhận", f"Ở trung tâm từ {moment(at, now)}.")
+            return Sentence("good", _("Đã nhận"), _("Ở trung tâm từ %(time)s.", time=moment(at, now)))
         case BundleState.REFUSED:
             said = reason_words(line.outcome)
-            text = f"{said.vi}. {said.cure} Các mũi tiêm trong gói đã trở lại danh sách chờ ký."
-            return Sentence("danger", "Bị trả lại", text)
+            back = _("Các mũi tiêm trong gói đã trở lại danh sách chờ ký.")
+            return Sentence("danger", _("Bị trả lại"), f"{said.vi}. {said.cure} {back}")
         case BundleState.FORKED:
             said = reason_words(line.problem)
-            return Sentence("danger", "Hai lịch sử", f"{said.vi}. {said.cure}")
+            return Sentence("danger", _("Hai lịch sử"), f"{said.vi}. {said.cure}")
         case BundleState.SEALED | BundleState.OFFERED:
             return _due(line, link, now)
 
@@ -131,29 +143,38 @@ def link_sentence(link: LinkState, now: int) -> Sentence:
     """What is to be said of the way to the centre."""
     if link.failing_since is None:
         if link.reached_at is None:
-            return Sentence("plain", "Chưa liên lạc", "Máy chưa gửi gì cho trung tâm.")
-        return Sentence("good", "Liên lạc được", f"Lần gần nhất lúc {moment(link.reached_at, now)}.")
-    since = moment(link.failing_since, now)
+            return Sentence("plain", _("Chưa liên lạc"), _("Máy chưa gửi gì cho trung tâm."))
+        text = _("Lần gần nhất lúc %(time)s.", time=moment(link.reached_at, now))
+        return Sentence("good", _("Liên lạc được"), text)
     if link.code == UNREACHED:
-        return Sentence("warning", "Mất mạng", f"Mất mạng từ {since}, {_next_try(link, now)}.")
+        return Sentence("warning", _("Mất mạng"), _offline(link, now))
     said = reason_words(link.code)
-    return Sentence("danger", "Trung tâm chưa nhận", f"Từ {since}: {said.vi}. {said.cure}")
+    since = _("Từ %(time)s", time=moment(link.failing_since, now))
+    return Sentence("danger", _("Trung tâm chưa nhận"), f"{since}: {said.vi}. {said.cure}")
 
 
 def _due(line: BundleLine, link: LinkState, now: int) -> Sentence:
     if line.problem and line.problem != UNREACHED:
         said = reason_words(line.problem)
-        return Sentence("danger", "Chưa được nhận", f"{said.vi}. {said.cure}")
+        return Sentence("danger", _("Chưa được nhận"), f"{said.vi}. {said.cure}")
     if link.failing_since is not None and link.code == UNREACHED:
-        since = moment(link.failing_since, now)
-        tail = " Gửi lại không làm trùng." if line.offers else ""
-        return Sentence("warning", "Chưa gửi", f"Mất mạng từ {since}, {_next_try(link, now)}.{tail}")
+        text = _offline(link, now)
+        if line.offers:
+            text = f"{text} {_('Gửi lại không làm trùng.')}"
+        return Sentence("warning", _("Chưa gửi"), text)
     if line.offers:
-        return Sentence("warning", "Chờ biên nhận", "Đã gửi, chưa có biên nhận. Gửi lại không làm trùng.")
-    return Sentence("plain", "Chờ gửi", "Gói đã niêm phong, sẽ gửi trong lần liên lạc tới.")
+        return Sentence("warning", _("Chờ biên nhận"), _("Đã gửi, chưa có biên nhận. Gửi lại không làm trùng."))
+    return Sentence("plain", _("Chờ gửi"), _("Gói đã niêm phong, sẽ gửi trong lần liên lạc tới."))
 
 
-def _next_try(link: LinkState, now: int) -> str:
+def _offline(link: LinkState, now: int) -> str:
+    since = moment(link.failing_since or now, now)
     if link.next_try_at is None or link.next_try_at <= now:
-        return "sẽ thử lại ngay"
-    return f"thử lại lúc {moment(link.next_try_at, now)}"
+        return _("Mất mạng từ %(time)s, sẽ thử lại ngay.", time=since)
+    return _("Mất mạng từ %(time)s, thử lại lúc %(next)s.", time=since, next=moment(link.next_try_at, now))
+
+
+def _difference(field: str) -> str:
+    if field not in FIELD_WORDS:
+        return _("Không khớp với CSDLQG về dân cư.")
+    return _("Khác ở %(field)s so với CSDLQG về dân cư.", field=field_word(field))

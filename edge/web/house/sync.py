@@ -74,16 +74,13 @@ def network(_: NetworkError) -> Response:
 
 def _returned(tables: Tables) -> list[ReturnedGroup]:
     node_code = node_identity.codes(tables).node
-    groups: dict[tuple[bool, str], list[int]] = {}
-    for one in verdicts.returned(tables):
-        groups.setdefault((one.state is VerdictState.REFUSED, one.code), []).append(one.sequence)
     return [
         ReturnedGroup(
-            is_refused,
-            code,
-            reason_words(code),
-            doses=[f"{node_code}-{sequence:06d}" for sequence in found[:_NAMED]],
-            count=len(found),
+            one.state is VerdictState.REFUSED,
+            one.code,
+            reason_words(one.code),
+            doses=[f"{node_code}-{sequence:06d}" for sequence in one.first],
+            count=one.count,
         )
-        for (is_refused, code), found in sorted(groups.items(), reverse=True)
+        for one in verdicts.returned(tables, named=_NAMED)
     ]
