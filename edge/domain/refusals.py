@@ -22,6 +22,13 @@ class EdgeCode(StrEnum):
     NUMBER_YEAR = "number-year"
     NUMBER_LOST_ZERO = "number-lost-zero"
     CARD_UNREADABLE = "card-unreadable"
+    BORN_FUTURE = "born-future"
+    NAME_LETTERS = "name-letters"
+    GUARDIAN_MISSING = "guardian-missing"
+    # At the door.
+    VISIT_UNKNOWN = "visit-unknown"
+    VISIT_MOVED = "visit-moved"
+    ROSTER_DAY = "roster-day"
     # One dose.
     GIVEN_FUTURE = "given-future"
     GIVEN_BEFORE_BIRTH = "given-before-birth"
@@ -38,6 +45,13 @@ class EdgeCode(StrEnum):
     REASON_MISSING = "reason-missing"
     SUBMISSION_OTHER = "submission-other"
     WARNINGS_UNCONFIRMED = "warnings-unconfirmed"
+    # Opened vials, and the time after the injection.
+    VIAL_GONE = "vial-gone"
+    VIAL_DRAWN = "vial-drawn"
+    VISIT_GONE = "visit-gone"
+    LEAVE_REASON = "leave-reason"
+    RETURN_LATE = "return-late"
+    REACTION_TIME = "reaction-time"
     # Day lists.
     LIST_KIND = "list-kind"
     LIST_MACROS = "list-macros"
@@ -46,6 +60,7 @@ class EdgeCode(StrEnum):
     LIST_UNREADABLE = "list-unreadable"
     LIST_HEADER = "list-header"
     LIST_EMPTY = "list-empty"
+    LIST_GONE = "list-gone"
     CELL_MISSING = "cell-missing"
     CELL_INVALID = "cell-invalid"
     CELL_FORMULA = "cell-formula"
@@ -55,6 +70,40 @@ class EdgeCode(StrEnum):
     ROW_DIFFERS = "row-differs"
     PERSON_DIFFERS = "person-differs"
     PHONE_LOST_ZERO = "phone-lost-zero"
+    # Devices on the clinic's network.
+    DEVICE_NAME = "device-name"
+    DEVICE_MANY = "device-many"
+    DEVICE_CODE = "device-code"
+    DEVICE_DECIDED = "device-decided"
+    LAN_ADDRESS = "lan-address"
+    # Taking data out, and closing the day.
+    EXPORT_SPAN = "export-span"
+    EXPORT_SIZE = "export-size"
+    WORK_FULL = "work-full"
+    WORK_GONE = "work-gone"
+    DAY_CLOSED = "day-closed"
+    DAY_FUTURE = "day-future"
+    # People of the site.
+    SIGN_IN_FAILED = "sign-in-failed"
+    ACCOUNT_LOCKED = "account-locked"
+    PASSWORD_WRONG = "password-wrong"  # noqa: S105
+    PASSWORD_WEAK = "password-weak"  # noqa: S105
+    PASSWORD_DIFFERS = "password-differs"  # noqa: S105
+    PASSPHRASE_WRONG = "passphrase-wrong"  # noqa: S105
+    LOGIN_INVALID = "login-invalid"
+    LOGIN_TAKEN = "login-taken"
+    NAME_TAKEN = "name-taken"
+    ROLES_MISSING = "roles-missing"
+    LAST_MANAGER = "last-manager"
+    USER_UNKNOWN = "user-unknown"
+    FIRST_DONE = "first-account-done"
+    # Corrected lists that come back.
+    CORRECTION_KIND = "correction-kind"
+    CORRECTION_SHEET = "correction-sheet"
+    CORRECTION_MERGED = "correction-merged"
+    CORRECTION_SITE = "correction-site"
+    CORRECTION_ORIGINAL = "correction-original"
+    CORRECTION_PLAN = "correction-plan"
     # The node as a whole.
     NO_CATALOGUE = "no-catalogue"
     NO_PACK = "no-pack"

@@ -7,7 +7,7 @@ change stands in `person_versions`, so that the trail itself can be shown withou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -18,6 +18,8 @@ from sync_protocol import cbor
 
 # What the first entry names as its predecessor.
 BEGINNING: Final = bytes(32)
+_TOLD_EVERY: Final = 1_000
+_ABOVE_ALL: Final = 2**62
 
 
 class Action(StrEnum):
@@ -29,19 +31,54 @@ class Action(StrEnum):
     SET_IMPORTED = "set-imported"
     PACK_IMPORTED = "pack-imported"
     LIST_IMPORTED = "list-imported"
+    LIST_EXPORTED = "list-exported"
+    CORRECTIONS_IMPORTED = "corrections-imported"
     PERSON_ADDED = "person-added"
     PERSON_CHANGED = "person-changed"
+    VISIT_OPENED = "visit-opened"
+    VISIT_CANCELLED = "visit-cancelled"
+    ROSTER_IMPORTED = "roster-imported"
     DOSE_RECORDED = "dose-recorded"
     DOSE_CORRECTED = "dose-corrected"
+    VIAL_OPENED = "vial-opened"
+    VIAL_CLOSED = "vial-closed"
+    VIAL_REOPENED = "vial-reopened"
+    VIAL_WITHDRAWN = "vial-withdrawn"
+    VISIT_OBSERVED = "visit-observed"
+    VISIT_HANDED_OVER = "visit-handed-over"
+    VISIT_LEFT = "visit-left"
+    VISIT_RETURNED = "visit-returned"
     IDENTITY_CHECKED = "identity-checked"
     IDENTITY_VOUCHED = "identity-vouched"
     PASS_PREPARED = "pass-prepared"  # noqa: S105
     PASS_SIGNED = "pass-signed"  # noqa: S105
     PASS_SEALED = "pass-sealed"  # noqa: S105
     PASS_ABANDONED = "pass-abandoned"  # noqa: S105
+    APPROVAL_ASKED = "approval-asked"
+    APPROVAL_GIVEN = "approval-given"
+    APPROVAL_REFUSED = "approval-refused"
+    APPROVAL_WITHDRAWN = "approval-withdrawn"
+    APPROVAL_USED = "approval-used"
     BUNDLE_SENT = "bundle-sent"
     BUNDLE_RECEIPTED = "bundle-receipted"
     BUNDLE_REFUSED = "bundle-refused"
+    LAN_CERTIFICATE_MADE = "lan-certificate-made"
+    DEVICE_ASKED = "device-asked"
+    DEVICE_ADMITTED = "device-admitted"
+    DEVICE_REFUSED = "device-refused"
+    DEVICE_WITHDRAWN = "device-withdrawn"
+    EXPORT = "exported"
+    DAY_CLOSED = "day-closed"
+    USER_ADDED = "user-added"
+    USER_CHANGED = "user-changed"
+    USER_CLOSED = "user-closed"
+    USER_REOPENED = "user-reopened"
+    PASSWORD_RESET = "password-reset"  # noqa: S105
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105
+    SIGNED_IN = "signed-in"
+    SIGNED_OUT = "signed-out"
+    ACCOUNT_LOCKED = "account-locked"
+    SETTING_CHANGED = "setting-changed"
 
 
 # What was done, to what (by id), and figures: an entry before it has its place in the chain.
@@ -60,6 +97,21 @@ class Entry:
     details: str
     previous: bytes
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries somebody looks for; "" and 0 ask for nothing.
+
+    Attributes:
+        action, actor: as they stand in the entry.
+        since, until: instants, epoch seconds, from the first to before the second.
+    """
+
+    action: str = ""
+    actor: str = ""
+    since: int = 0
+    until: int = 0
 
 
 def append(tables: Tables, action: Action, subject: str, *, actor: str, at: int, details: str = "") -> Entry:
@@ -104,8 +156,29 @@ def entries(tables: Tables, *, after: int = 0, limit: int = 1_000) -> list[Entry
     return [Entry(*row) for row in rows]
 
 
-def verify(tables: Tables) -> tuple[int, bytes]:
+def listed(tables: Tables, wanted: Wanted, *, before: int, limit: int) -> list[Entry]:
+    """Entries that are wanted, the newest first, from the one below number `before`; 0 for the newest of all."""
+    where = ["entry < ?"]
+    values: list[object] = [before or _ABOVE_ALL]
+    for column, value in (("action", wanted.action), ("actor", wanted.actor)):
+        if value:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if wanted.until:
+        where.append("at >= ? AND at < ?")
+        values += [wanted.since, wanted.until]
+    rows = tables.execute(
+        f"SELECT * FROM audit WHERE {' AND '.join(where)} ORDER BY entry DESC LIMIT ?", (*values, limit)
+    )
+    return [Entry(*row) for row in rows]
+
+
+def verify(tables: Tables, tell: Callable[[int], None] | None = None) -> tuple[int, bytes]:
     """Recompute the whole chain and return its head.
+
+    Args:
+        tables: a snapshot; entries that follow later are not looked at.
+        tell: is told now and then how many entries are done.
 
     Raises:
         StoreError: DAMAGED, naming the first entry that does not follow from its predecessor.
@@ -125,6 +198,8 @@ def verify(tables: Tables) -> tuple[int, bytes]:
         if entry.entry != number or entry.previous != previous or entry.digest != digest:
             raise StoreError(StoreCode.DAMAGED, f"audit entry {number} does not follow from the one before")
         previous = digest
+        if tell is not None and number % _TOLD_EVERY == 0:
+            tell(number)
     return number, previous
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NewType
@@ -65,6 +66,15 @@ def get(tables: Tables, person_id: PersonId) -> Person | None:
     return None if row is None else _person(row)
 
 
+def with_ids(tables: Tables, ids: Sequence[PersonId]) -> list[Person]:
+    """The people with these ids, in this order; an id of nobody is left out."""
+    found = {
+        one.person_id: one
+        for one in select(tables, "WHERE p.person_id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
+    }
+    return [found[one] for one in ids if one in found]
+
+
 def versions(tables: Tables, person_id: PersonId) -> list[Recipient]:
     """What this person was and is: earlier revisions first, the current one last."""
     rows = tables.execute(
@@ -93,20 +103,6 @@ def with_phone(tables: Tables, phone: str) -> list[Person]:
     if not phone:
         return []
     return select(tables, "WHERE p.phone = ? AND p.phone <> '' ORDER BY p.person_id", (phone,))
-
-
-def search(tables: Tables, text: str, *, limit: int = 20) -> list[Person]:
-    """People whose number or phone is the text, or whose name begins with it (marks and case aside)."""
-    folded, compact = fold(text), "".join(text.split())
-    if not folded:
-        return []
-    # The end of the range is the text with the last possible letter after it: the index answers.
-    return select(
-        tables,
-        "WHERE p.number = ?1 AND p.number <> '' OR p.phone = ?1 AND p.phone <> '' "
-        "OR p.folded_name >= ?2 AND p.folded_name < ?2 || '[' ORDER BY p.folded_name, p.person_id LIMIT ?3",
-        (compact, folded, limit),
-    )
 
 
 def in_states(

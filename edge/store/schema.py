@@ -10,7 +10,7 @@ from typing import Final
 
 from edge.store.database import Database, Tables
 from edge.store.errors import StoreCode, StoreError
-from edge.store.migrations import m0001_records, m0002_passes, m0003_standings, m0004_site
+from edge.store.migrations import m0001_records, m0002_passes, m0003_standings, m0004_site, m0005_reports
 from edge.store.migrations.migration import Migration
 
 MIGRATIONS: Final[tuple[Migration, ...]] = (
@@ -18,6 +18,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0002_passes.MIGRATION,
     m0003_standings.MIGRATION,
     m0004_site.MIGRATION,
+    m0005_reports.MIGRATION,
 )
 
 _STEPS = """

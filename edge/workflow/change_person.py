@@ -6,7 +6,7 @@ from edge.domain.identity import state_of_paper
 from edge.domain.recordable import tidy
 from edge.domain.refusals import EdgeCode, refuse
 from edge.store import audit, people
-from edge.store.database import Database
+from edge.store.database import Database, Tables
 from edge.store.people import Person, PersonId
 from edge.workflow.check_identity import ask_pack, keep_answer
 from sync_protocol.errors import Code, ProtocolError
@@ -32,24 +32,45 @@ def change_person(
     Raises:
         RefusedError: PERSON_UNKNOWN, PERSON_CHANGED, or FIELD_INVALID naming the field. Nothing was written.
     """
+    new = check_person_data(recipient)
+    with database.write_transaction() as tables:
+        changed, acts = write_change(tables, person_id, new, revision=revision, at=at, by=by)
+        if acts:
+            audit.append_many(tables, acts, actor=by, at=at)
+    return changed
+
+
+def check_person_data(recipient: Recipient) -> Recipient:
+    """Return the person tidied. Raises RefusedError FIELD_INVALID where no record may hold a field."""
     new = tidy(recipient)
     try:
         check_recipient(new)
     except ProtocolError as error:
         raise refuse(Code.FIELD_INVALID, error.rule.partition(":")[0].removeprefix("dose.")) from None
-    with database.write_transaction() as tables:
-        person = people.get(tables, person_id)
-        if person is None:
-            raise refuse(EdgeCode.PERSON_UNKNOWN, "person")
-        if person.recipient == new:
-            return person
-        asked = ask_pack(tables, new, at=at)
-        state = state_of_paper(new) if asked is None else asked.answer.state
-        if person.revision != revision or not people.change(tables, person, new, state=state, at=at, by=by):
-            raise refuse(EdgeCode.PERSON_CHANGED, "person")
-        changed = Person(person_id, revision + 1, new, identity_state=state, changed_at=at)
-        acts: list[audit.Act] = [(audit.Action.PERSON_CHANGED, f"person:{person_id}", f"revision {revision + 1}")]
-        if asked is not None:
-            acts.append(keep_answer(tables, changed, asked, at=at, by=by))
-        audit.append_many(tables, acts, actor=by, at=at)
-    return changed
+    return new
+
+
+def write_change(
+    tables: Tables, person_id: PersonId, new: Recipient, *, revision: int, at: int, by: str
+) -> tuple[Person, list[audit.Act]]:
+    """As `change_person`, in the caller's write transaction, for a person from `check_person_data`.
+
+    Gives the person and the audit acts, which the caller appends; none where nothing was to change.
+
+    Raises:
+        RefusedError: PERSON_UNKNOWN or PERSON_CHANGED.
+    """
+    person = people.get(tables, person_id)
+    if person is None:
+        raise refuse(EdgeCode.PERSON_UNKNOWN, "person")
+    if person.recipient == new:
+        return person, []
+    asked = ask_pack(tables, new, at=at)
+    state = state_of_paper(new) if asked is None else asked.answer.state
+    if person.revision != revision or not people.change(tables, person, new, state=state, at=at, by=by):
+        raise refuse(EdgeCode.PERSON_CHANGED, "person")
+    changed = Person(person_id, revision + 1, new, identity_state=state, changed_at=at)
+    acts: list[audit.Act] = [(audit.Action.PERSON_CHANGED, f"person:{person_id}", f"revision {revision + 1}")]
+    if asked is not None:
+        acts.append(keep_answer(tables, changed, asked, at=at, by=by))
+    return changed, acts

@@ -7,7 +7,7 @@ and gets the first dose back: nothing is doubled.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.domain.dosing import DoseFacts, GivenDose, judge
 from edge.domain.identity import state_of_paper
@@ -15,12 +15,15 @@ from edge.domain.identity_papers import PROVINCES, check_number
 from edge.domain.recordable import check_recordable, is_submission_key, tidy
 from edge.domain.refusals import AnyCode, EdgeCode, Finding, RefusedError, refuse
 from edge.domain.row_verdict import is_same_person
-from edge.store import audit, doses, people
+from edge.store import audit, doses, people, vials
 from edge.store.database import Database, Tables
 from edge.store.doses import StoredDose
 from edge.store.people import Person, PersonId
+from edge.store.vials import VialId
+from edge.workflow.begin_observation import begin_observation
 from edge.workflow.check_identity import ask_pack, keep_answer
 from sync_protocol.catalogue import Catalogue
+from sync_protocol.days import local_day
 from sync_protocol.errors import Code
 from sync_protocol.identity import Recipient
 
@@ -34,12 +37,16 @@ class Submission:
         person: somebody in the store, or the fields of somebody who may be new.
         facts: the dose.
         confirmed: codes of the warnings that a person has read and confirmed.
+        vial_id: the opened vial from which the form was filled, or None.
+        is_given_now: nobody typed an instant, so that a second try of the same dose may name a later one.
     """
 
     key: str
     person: PersonId | Recipient
     facts: DoseFacts
     confirmed: frozenset[AnyCode] = frozenset()
+    vial_id: VialId | None = None
+    is_given_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,8 @@ def record_dose(database: Database, submission: Submission, *, catalogue: Catalo
     1. The same key again gives the first dose back.
     2. The person is found, or is new.
     3. Person and dose are judged; blocking findings and warnings that nobody confirmed refuse the dose.
-    4. Person, dose, audit and, where a pack is there, the identity check are written, and committed.
+    4. Person, dose, audit and, where a pack is there, the identity check are written; the person is observed from here
+       on, the dose is counted on its vial, and all of it is committed at once.
 
     Args:
         database: the node's store.
@@ -91,9 +99,12 @@ def record_dose(database: Database, submission: Submission, *, catalogue: Catalo
         require_confirmed(findings, submission.confirmed)
         # (4)
         acts: list[audit.Act] = []
-        person_id = _add_person(tables, recipient, acts, at=at, by=by) if person is None else person.person_id
+        person_id = add_person(tables, recipient, acts, at=at, by=by) if person is None else person.person_id
         sequence = doses.add(tables, person_id, facts, at=at, by=by, submission=submission.key)
         acts.append((audit.Action.DOSE_RECORDED, f"dose:{sequence}", f"person:{person_id}"))
+        acts += begin_observation(tables, person_id, sequence, given_at=facts.given_at, at=at, by=by)
+        if submission.vial_id is not None:
+            _draw(tables, submission.vial_id, facts, sequence=sequence)
         audit.append_many(tables, acts, actor=by, at=at)
     # From here on the dose is on disk.
     return Recorded(sequence, person_id, is_repeat=False)
@@ -114,7 +125,8 @@ def require_confirmed(findings: Collection[Finding], confirmed: Collection[AnyCo
         raise RefusedError(tuple(findings))
 
 
-def _add_person(tables: Tables, recipient: Recipient, acts: list[audit.Act], *, at: int, by: str) -> PersonId:
+def add_person(tables: Tables, recipient: Recipient, acts: list[audit.Act], *, at: int, by: str) -> PersonId:
+    """Write a new person with what a pack says of them, in the caller's write transaction; their acts join `acts`."""
     asked = ask_pack(tables, recipient, at=at)
     state = state_of_paper(recipient) if asked is None else asked.answer.state
     person_id = people.add(tables, recipient, state=state, at=at, by=by)
@@ -125,6 +137,15 @@ def _add_person(tables: Tables, recipient: Recipient, acts: list[audit.Act], *, 
     return person_id
 
 
+def _draw(tables: Tables, vial_id: VialId, facts: DoseFacts, *, sequence: int) -> None:
+    vial = vials.get(tables, vial_id)
+    # Another lot was typed over that of the vial, or the dose is of another day: then it came from elsewhere.
+    if vial is not None and vial.day == local_day(facts.given_at):
+        printed = (vial.contents.product, vial.contents.lot, vial.contents.lot_expiry)
+        if printed == (facts.product, facts.lot, facts.lot_expiry):
+            vials.draw(tables, vial_id, sequence)
+
+
 def _repeat(tables: Tables, earlier: StoredDose, submission: Submission, *, facts: DoseFacts) -> Recorded:
     known = people.get(tables, earlier.person_id)
     assert known is not None
@@ -133,6 +154,8 @@ def _repeat(tables: Tables, earlier: StoredDose, submission: Submission, *, fact
         if isinstance(submission.person, int)
         else is_same_person(tidy(submission.person), known.recipient)
     )
+    if submission.is_given_now:
+        facts = replace(facts, given_at=earlier.facts.given_at)
     if not is_same or facts != earlier.facts:
         raise refuse(EdgeCode.SUBMISSION_OTHER, "submission")
     return Recorded(earlier.sequence, earlier.person_id, is_repeat=True)

@@ -83,8 +83,9 @@ CREATE INDEX standings_by_day ON standings (given_day, sequence)
 ;;
 CREATE INDEX standings_by_person ON standings (person_id)
 ;;
--- What could be signed, and what keeps the rest from it.
-CREATE INDEX standings_unsigned ON standings (given_day, identity_state, product, sequence) WHERE stage = ''
+-- What could be signed, and what keeps the rest from it; with all that the signing desk's list is sorted out by.
+CREATE INDEX standings_unsigned ON standings
+    (given_day, identity_state, product, sequence, given_at, is_late, is_correction, person_id) WHERE stage = ''
 ;;
 -- What the centre sent back.
 CREATE INDEX standings_returned ON standings (verdict_code, sequence) WHERE verdict_code <> ''
