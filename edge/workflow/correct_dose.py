@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.domain.dosing import DoseFacts, judge
 from edge.domain.recordable import check_recordable, is_submission_key, tidy
@@ -10,6 +10,7 @@ from edge.domain.refusals import AnyCode, EdgeCode, refuse
 from edge.store import audit, doses, people
 from edge.store.database import Database
 from edge.store.people import PersonId
+from edge.workflow.begin_observation import hand_over
 from edge.workflow.record_dose import Recorded, history_of, require_confirmed
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.errors import Code
@@ -54,7 +55,8 @@ def correct_dose(database: Database, correction: Correction, *, catalogue: Catal
     with database.write_transaction() as tables:
         earlier = doses.submitted(tables, correction.key)
         if earlier is not None:
-            if earlier.replaces != correction.sequence or earlier.facts != facts:
+            is_other = correction.person_id not in (None, earlier.person_id)
+            if is_other or earlier.replaces != correction.sequence or earlier.facts != facts:
                 raise refuse(EdgeCode.SUBMISSION_OTHER, "submission")
             return Recorded(earlier.sequence, earlier.person_id, is_repeat=True)
         old = doses.get(tables, correction.sequence)
@@ -65,11 +67,11 @@ def correct_dose(database: Database, correction: Correction, *, catalogue: Catal
         person = people.get(tables, correction.person_id or old.person_id)
         if person is None:
             raise refuse(EdgeCode.PERSON_UNKNOWN, "person")
-        history = history_of(tables, person.person_id, without=old.sequence)
-        findings = [
-            *check_recordable(person.recipient, facts, by=by, at=at, replace_reason=reason),
-            *judge(facts, history, birth_date=person.recipient.birth_date, catalogue=catalogue, now=at),
-        ]
+        findings = [*check_recordable(person.recipient, facts, by=by, at=at, replace_reason=reason)]
+        # Where only a reaction is added there is nothing new to judge, and a reaction must never be turned away.
+        if person.person_id != old.person_id or facts != replace(old.facts, reaction=facts.reaction):
+            history = history_of(tables, person.person_id, without=old.sequence)
+            findings += judge(facts, history, birth_date=person.recipient.birth_date, catalogue=catalogue, now=at)
         # A late correction is always late, and its reason is the reason of the correction.
         findings = [finding for finding in findings if finding.code is not EdgeCode.LATE_REASON]
         require_confirmed(findings, correction.confirmed)
@@ -86,4 +88,6 @@ def correct_dose(database: Database, correction: Correction, *, catalogue: Catal
         audit.append(
             tables, audit.Action.DOSE_CORRECTED, f"dose:{sequence}", actor=by, at=at, details=f"replaces {old.sequence}"
         )
+        if person.person_id != old.person_id:
+            hand_over(tables, old, person.person_id, sequence=sequence, at=at, by=by)
     return Recorded(sequence, person.person_id, is_repeat=False)

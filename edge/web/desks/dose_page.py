@@ -1,4 +1,4 @@
-"""What the form for one dose is filled with: a card, a person of the store, what stays the same at this table."""
+"""The form for one dose: what it holds, who fills it (a card, a person of the store), and what it says of faults."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from edge.domain.dose_form import FIELDS, texts_of_card
+from edge.domain.dose_form import FIELDS, read_person, texts_of_card
 from edge.domain.dosing import GivenDose, propose_dose_number
 from edge.domain.identity_papers import recognise_paper
 from edge.domain.refusals import AnyCode, EdgeCode, RefusedError, refuse
-from edge.store import doses, page_queries, people
+from edge.domain.row_verdict import is_same_person
+from edge.store import people, people_search
 from edge.store.database import Tables
 from edge.store.people import Person, PersonId
+from edge.store.vials import Vial
+from edge.store.visits import Visit
 from edge.web.frame.form_words import finding_sentence, shown_at
-from edge.web.frame.formats import clock, iso_day
+from edge.web.frame.formats import iso_day
+from edge.web.frame.language import _, plural
 from edge.workflow.record_dose import history_of
 from sync_protocol.catalogue import Catalogue
-from sync_protocol.days import local_day
 from sync_protocol.errors import Code
 from sync_protocol.identity import PaperKind, Recipient, Sex
 
-TYPED: Final = (*FIELDS, "by")
-# What goes on from one person to the next at the same table.
-_CARRIED: Final = ("product", "lot", "lot_expiry", "vaccinator", "station", "by")
-_REQUIRED: Final = ("name", "sex", "birth_date", "product", "lot", "lot_expiry", "dose_number", "by")
+TYPED: Final = FIELDS
+OF_PERSON: Final = FIELDS[: FIELDS.index("product")]
+# What is printed on a vial.
+OF_VIAL: Final = ("product", "lot", "lot_expiry")
+_REQUIRED: Final = ("name", "sex", "birth_date", "product", "lot", "lot_expiry", "dose_number")
 _SEARCHED: Final = 8
 # With more communes than this a list to choose from helps nobody.
 _MOST_UNITS: Final = 400
-_SEX_WORDS: Final = {Sex.F: "Nữ", Sex.M: "Nam"}
 
 
 @dataclass(slots=True)
@@ -46,6 +49,9 @@ class Form:
         history: doses of this person that the store knows.
         found: people of the store to choose from.
         said: one sentence about the search.
+        is_known: the person stands in the store as the form has them: they are shown, not typed.
+        visit: the visit by which the person was called, or None.
+        vial: the opened vial that fills product, lot and expiry, or None.
     """
 
     values: dict[str, str]
@@ -57,41 +63,35 @@ class Form:
     history: list[GivenDose] = field(default_factory=list)
     found: list[Person] = field(default_factory=list)
     said: str = ""
+    is_known: bool = False
+    visit: Visit | None = None
+    vial: Vial | None = None
 
     @property
     def focus(self) -> str:
-        """Where the cursor belongs: the first fault, then the scanner, then the first gap, then the button."""
+        """Where the cursor belongs: the first fault, the scanner, an empty vial, the first gap, then the button."""
         if self.errors:
-            return next((name for name in ("card", *TYPED) if name in self.errors), "card")
+            first = next((name for name in ("card", *TYPED) if name in self.errors), "card")
+            return "mend" if self.is_known and first in OF_PERSON else first
         if self.warnings:
             return "save"
         if not self.values.get("name") and not self.values.get("number"):
             return "card"
+        # A dose that is drawn from the next vial must not be written down as one of this.
+        if self.vial is not None and self.vial.is_empty:
+            return "vial"
         return next((name for name in _REQUIRED if not self.values.get(name)), "save")
 
     @property
+    def unshown_faults(self) -> bool:
+        """Whether a fault or a doubt stands in one of the fields that a vial keeps folded away."""
+        return any(name in self.errors or name in self.warnings for name in OF_VIAL)
+
+    @property
     def fingerprint(self) -> str:
-        """What a confirmation of warnings is bound to: SHA-256 of the typed values in hex."""
-        return hashlib.sha256(repr([self.values.get(name, "") for name in TYPED]).encode()).hexdigest()
-
-
-def empty_form(tables: Tables, *, submission: str, now: int, newest: int) -> Form:
-    """The form for the next person, with what stays the same at this table for the day.
-
-    Args:
-        now: epoch seconds UTC.
-        newest: the dose that this browser recorded last, or 0.
-    """
-    today = local_day(now)
-    values = {"given_day": iso_day(today), "given_time": clock(now), "dose_number": "1", "nationality": "VN"}
-    last = doses.get(tables, newest)
-    if last is None or last.given_day != today:
-        last = doses.get(tables, page_queries.newest_of_day(tables, today))
-    if last is not None:
-        facts = last.facts
-        kept = (facts.product, facts.lot, iso_day(facts.lot_expiry), facts.vaccinator, facts.station, last.recorded_by)
-        values |= dict(zip(_CARRIED, kept, strict=True))
-    return Form(values, submission)
+        """What a confirmation of warnings is bound to: SHA-256 of the person and the typed values in hex."""
+        bound = [self.person, *(self.values.get(name, "") for name in TYPED)]
+        return hashlib.sha256(repr(bound).encode()).hexdigest()
 
 
 def fill_from_scan(tables: Tables, form: Form, line: str) -> None:
@@ -110,12 +110,16 @@ def fill_from_scan(tables: Tables, form: Form, line: str) -> None:
         if len(known) == 1:
             _fill_person(tables, form, known[0], card=card)
         return
-    form.found = people.search(tables, text, limit=_SEARCHED)
+    form.found = people_search.search(tables, text, limit=_SEARCHED)
     if len(form.found) == 1:
         _fill_person(tables, form, form.found.pop())
-        form.said = "Người này đã có trong máy; đã điền sẵn phiếu."
+        form.said = _("Người này đã có trong máy; đã điền sẵn phiếu.")
     elif form.found:
-        form.said = f"Có {len(form.found)} người phù hợp; chọn một người, hoặc gõ rõ hơn."
+        form.said = plural(
+            "Có %(num)s người phù hợp; chọn một người, hoặc gõ rõ hơn.",
+            "Có %(num)s người phù hợp; chọn một người, hoặc gõ rõ hơn.",
+            len(form.found),
+        )
     else:
         _fill_unknown(form, text)
 
@@ -144,7 +148,7 @@ def confirmed_codes(form: Form, texts: Sequence[str], *, confirmed_for: str) -> 
 
 def product_choices(catalogue: Catalogue) -> list[tuple[str, str]]:
     """The products to choose from, nothing first."""
-    return [("", "Chọn vắc xin"), *((product.code, product.name) for product in catalogue.products)]
+    return [("", _("Chọn vắc xin")), *((product.code, product.name) for product in catalogue.products)]
 
 
 def unit_choices(catalogue: Catalogue, chosen: str = "") -> list[tuple[str, str]] | None:
@@ -153,7 +157,8 @@ def unit_choices(catalogue: Catalogue, chosen: str = "") -> list[tuple[str, str]
     if len(units) > _MOST_UNITS:
         return None
     known = not chosen or any(code == chosen for code, _ in units)
-    return [("", "Chưa rõ"), *units, *([] if known else [(chosen, f"{chosen}, không có trong danh mục")])]
+    unknown = [] if known else [(chosen, _("%(code)s, không có trong danh mục", code=chosen))]
+    return [("", _("Chưa rõ")), *units, *unknown]
 
 
 def show_findings(form: Form, error: RefusedError) -> None:
@@ -183,8 +188,9 @@ def known_history(tables: Tables, person_id: PersonId) -> Sequence[GivenDose]:
 
 def _fill_person(tables: Tables, form: Form, person: Person, *, card: dict[str, str] | None = None) -> None:
     stored = texts_of_person(person.recipient)
+    form.is_known = card is None or is_same_person(read_person(stored | card, known=person.recipient), person.recipient)
     # What the card says stands over what the store knows: the page then warns of what differs.
-    form.values |= stored | (card or {})
+    form.values |= stored if form.is_known else stored | (card or {})
     form.person = person.person_id
     form.history = list(known_history(tables, person.person_id))
     form.values["dose_number"] = str(propose_dose_number(form.history))
@@ -210,19 +216,16 @@ def _fill_unknown(form: Form, text: str) -> None:
     paper = recognise_paper(text)
     if paper.is_well_formed:
         form.values["number"] = paper.number
-        form.said = "Chưa có ai mang số này trong máy. Đã điền số; điền tiếp phần còn lại."
+        form.said = _("Chưa có ai mang số này trong máy. Đã điền số; điền tiếp phần còn lại.")
     elif any(character.isdigit() for character in text):
-        form.errors["card"] = f"Không tìm thấy, và đây không phải số căn cước. {finding_hint()}"
+        form.errors["card"] = _(
+            "Không tìm thấy, và đây không phải số căn cước. Căn cước có 12 chữ số, ví dụ 054185000123; CMND có 9."
+        )
     else:
         form.values["name"] = " ".join(text.split())
-        form.said = "Chưa có ai tên này trong máy. Đã điền họ tên; điền tiếp phần còn lại."
-
-
-def finding_hint() -> str:
-    """The rule of the scanner's box."""
-    return "Căn cước có 12 chữ số, ví dụ 054185000123; CMND có 9."
+        form.said = _("Chưa có ai tên này trong máy. Đã điền họ tên; điền tiếp phần còn lại.")
 
 
 def sex_words(sex: Sex) -> str:
     """The sex as papers write it."""
-    return _SEX_WORDS[sex]
+    return _("Nữ") if sex is Sex.F else _("Nam")

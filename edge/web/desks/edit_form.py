@@ -1,6 +1,6 @@
-"""What the pages that correct something share: the form, where the user came from, and who is correcting.
+"""What the pages that correct something share: the form, and where the user came from.
 
-The address names a list by its reason and a person by the number of a row; nothing personal stands in it.
+The address names a list by its reason, a person and a visit by the number of a row; nothing personal stands in it.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from flask import Request, session, url_for
+from flask import Request, url_for
 
 from edge.domain.refusals import EdgeCode, Finding
-from edge.store import doses, page_queries
-from edge.store.database import Tables
 from edge.web.desks.dose_page import Form
 from edge.web.frame.form_words import finding_sentence
-from sync_protocol.days import local_day, parse_day
-from sync_protocol.errors import ProtocolError
 
+# What a work list may be narrowed to, and where on it somebody was: parts of its address, codes and numbers of rows.
+LIST_CODES: Final = ("unit", "from", "to", "product", "after", "before")
+# Not a list, but the desk from which somebody came to put a person right.
+RECEPTION: Final = "reception"
 _REASON: Final = re.compile(r"[a-z0-9-]{1,60}")
-_EDITED: Final = "edited"
+_CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _NUMBER_CHARS: Final = 9
 
 
@@ -62,36 +62,62 @@ class EditForm(Form):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The work list from which the user came; both "" for none. `day` is a local day or "all"."""
+    """From where the user came: a work list, the injection of a visit, or neither.
+
+    Attributes:
+        reason: the word of the list, or "".
+        visit: the visit, or 0.
+        codes: names and codes of what the list is narrowed to, as its address has them.
+    """
 
     reason: str = ""
-    day: str = ""
+    visit: int = 0
+    codes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def back(self) -> str:
+        """The address from where the user came."""
+        if self.visit:
+            return url_for("injection.form", visit=self.visit)
+        return self.list_address() if self.reason else url_for("today.show")
+
+    def list_address(self, fixed: int | None = None) -> str:
+        """The address of the list, and on it the person who was just put right."""
+        if self.reason == RECEPTION:
+            return url_for("reception.desk", person=fixed)
+        codes: dict[str, Any] = dict(self.codes)
+        return url_for("work_lists.show", list=self.reason, fixed=fixed, **codes)
 
     def address(
-        self, endpoint: str, *, person_id: int | None = None, sequence: int | None = None, done: str | None = None
+        self,
+        endpoint: str,
+        *,
+        person_id: int | None = None,
+        sequence: int | None = None,
+        done: str | None = None,
+        person: int | None = None,
     ) -> str:
         """The address of a page that knows the way back to this list; what is None stands in no address."""
+        codes: dict[str, Any] = dict(self.codes)
         return url_for(
             endpoint,
             person_id=person_id,
             sequence=sequence,
             done=done,
+            person=person,
+            visit=self.visit or None,
             list=self.reason or None,
-            day=self.day or None,
+            **codes,
         )
 
 
 def origin(request: Request) -> Origin:
-    """The list that the address names; one that cannot be is none."""
-    reason, day = request.args.get("list", ""), request.args.get("day", "")
+    """The list or the visit that the address names; one that cannot be is none."""
+    reason = request.args.get("list", "")
     if not _REASON.fullmatch(reason):
-        return Origin()
-    if day != "all":
-        try:
-            parse_day(day, what="day")
-        except ProtocolError:
-            day = "all"
-    return Origin(reason, day)
+        return Origin(visit=whole(request.args.get("visit", "")))
+    asked = ((name, request.args.get(name, "")) for name in LIST_CODES)
+    return Origin(reason, codes=tuple((name, code) for name, code in asked if _CODE.fullmatch(code)))
 
 
 def typed_texts(request: Request, names: Sequence[str]) -> dict[str, str]:
@@ -102,22 +128,3 @@ def typed_texts(request: Request, names: Sequence[str]) -> dict[str, str]:
 def whole(text: str) -> int:
     """A number of a row as a form or an address carries it, or 0, which no row has."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _NUMBER_CHARS else 0
-
-
-def remember_author(kind: str, number: int) -> None:
-    """Keep where the author's name stands: "person" or "dose" and the number of the row, never the name itself."""
-    session[_EDITED] = f"{kind}:{number}"
-
-
-def known_author(tables: Tables, *, now: int) -> str:
-    """Who corrected or recorded last in this browser, else at this site today; "" for nobody."""
-    kind, _, number = str(session.get(_EDITED, "")).partition(":")
-    if kind == "person":
-        return page_queries.last_editor(tables, whole(number))
-    recorded = session.get("dose", 0)
-    for sequence in (whole(number), recorded if isinstance(recorded, int) else 0):
-        stored = doses.get(tables, sequence)
-        if stored is not None:
-            return stored.recorded_by
-    newest = doses.get(tables, page_queries.newest_of_day(tables, local_day(now)))
-    return "" if newest is None else newest.recorded_by

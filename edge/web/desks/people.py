@@ -18,7 +18,6 @@ from edge.domain.day_figures import ADMITTED, place
 from edge.domain.dose_form import read_person
 from edge.domain.identity import may_be_vouched
 from edge.domain.identity_papers import PROVINCES, check_number
-from edge.domain.recordable import read_author
 from edge.domain.refusals import EdgeCode, Finding, RefusedError
 from edge.domain.roles import Role
 from edge.domain.waiting import Waiting
@@ -27,9 +26,10 @@ from edge.store.database import Tables
 from edge.store.people import Person, PersonId
 from edge.web.desks import dose_page
 from edge.web.desks.dose_page import texts_of_person
-from edge.web.desks.edit_form import EditForm, known_author, origin, remember_author, typed_texts, whole
-from edge.web.frame import form_words
-from edge.web.frame.access import allow
+from edge.web.desks.edit_form import EditForm, origin, typed_texts, whole
+from edge.web.frame import drafts, form_words
+from edge.web.frame.access import allow, current_user
+from edge.web.frame.language import _, say
 from edge.web.frame.node import node
 from edge.web.frame.sentences import Sentence, person_sentence, reason_words
 from edge.workflow.change_person import change_person
@@ -44,7 +44,7 @@ FIELDS: Final = (
     *("name", "sex", "birth_date", "number", "phone", "address_unit"),
     *("nationality", "guardian", "family_name", "group"),
 )
-_ORDER: Final = (*FIELDS, "by", "sure", "voucher")
+_ORDER: Final = (*FIELDS, "sure")
 _PAPER_WORDS: Final = {
     PaperKind.CCCD: "đang ghi là căn cước, 12 chữ số",
     PaperKind.CMND: "đang ghi là CMND, 9 chữ số",
@@ -55,6 +55,7 @@ _SAID: Final = {
     "saved": "Đã lưu thông tin.",
     "vouched": "Cơ sở đã bảo lãnh.",
     "corrected": "Đã ghi bản đính chính; bản cũ vẫn được giữ. Bản mới chờ ký.",
+    "moved": "Mũi tiêm đã chuyển sang người này; bản cũ vẫn được giữ. Bản mới chờ ký.",
 }
 
 
@@ -72,10 +73,14 @@ class DoseRow:
 @allow(Role.RECEPTION, Role.INJECTION, Role.SIGNER, Role.MANAGER)
 def show(person_id: PersonId) -> str:
     """The person as known now; `?list=` names the list to go back to, `?done=` what was done just now."""
+    kept = drafts.saved_texts(url_for("people.show", person_id=person_id))
     with node().database.read() as tables:
         person = _found(tables, person_id)
         form = _stored_form(tables, person)
-    return _page(person, form, said=_SAID.get(request.args.get("done", ""), ""))
+    if kept is not None:
+        form.values |= {name: kept[name] for name in _ORDER if name in kept}
+        form.revision = whole(kept.get("revision", "")) or form.revision
+    return _page(person, form, said=say(_SAID.get(request.args.get("done", ""), "")))
 
 
 @blueprint.post("/people/<int(max=999999999):person_id>")
@@ -88,25 +93,24 @@ def save(person_id: PersonId) -> Response:
     with open_node.database.read() as tables:
         person = _found(tables, person_id)
     recipient = read_person(typed, known=person.recipient)
-    by = read_author(typed["by"])
+    by = current_user().name
     change_person(
         open_node.database, person_id, recipient, revision=whole(request.form.get("revision", "")), at=now, by=by
     )
     check_person(open_node.database, person_id, at=now, by=by)
-    remember_author("person", person_id)
+    drafts.clear(url_for("people.show", person_id=person_id))
     return _back(person_id, "saved")
 
 
 @blueprint.post("/people/<int(max=999999999):person_id>/vouch")
 @allow(Role.RECEPTION, Role.SIGNER, Role.MANAGER)
 def vouch_for(person_id: PersonId) -> Response:
-    """The site vouches for a foreigner; whoever looked at the passport is named, and says so."""
+    """The site vouches for a foreigner; whoever looked at the passport says so, and is named in the record."""
     open_node = node()
-    by = read_author(request.form.get("voucher", ""), "voucher")
     if request.form.get("sure", "") != "yes":
         raise RefusedError((Finding(EdgeCode.CELL_MISSING, True, "sure"),))
     revision = whole(request.form.get("revision", ""))
-    vouch(open_node.database, person_id, at=open_node.clock.now(), by=by, revision=revision)
+    vouch(open_node.database, person_id, at=open_node.clock.now(), by=current_user().name, revision=revision)
     return _back(person_id, "vouched")
 
 
@@ -120,24 +124,25 @@ def refused(error: RefusedError) -> tuple[str, int]:
             form = _merged(tables, person) if changed else _typed_form(person)
         else:
             form = _stored_form(tables, person)
-            form.values |= typed_texts(request, ("voucher", "sure"))
+            form.values |= typed_texts(request, ("sure",))
             if changed:
-                form.problem = "Hồ sơ vừa được người khác sửa. Chưa bảo lãnh; đối chiếu lại với hộ chiếu rồi bấm lại."
+                form.problem = _(
+                    "Hồ sơ vừa được người khác sửa. Chưa bảo lãnh; đối chiếu lại với hộ chiếu rồi bấm lại."
+                )
     if not changed:
         form.warnings.clear()
         dose_page.show_findings(form, error)
-        form.require(("by",) if request.endpoint == "people.save" else ("voucher", "sure"))
         form.problem = " ".join(text for name, text in form.errors.items() if name not in form.order)
     return _page(person, form), 409 if changed else 422
 
 
 @blueprint.errorhandler(CSRFError)
-def outlived(_: CSRFError) -> tuple[str, int]:
+def outlived(_error: CSRFError) -> tuple[str, int]:
     """The program was restarted while the page lay open: what was typed again, with a new token."""
     with node().database.read() as tables:
         person = _found(tables, _asked_for())
         form = _typed_form(person) if request.endpoint == "people.save" else _stored_form(tables, person)
-    form.problem = "Chương trình vừa được mở lại nên chưa lưu gì. Xem lại rồi bấm lần nữa."
+    form.problem = _("Chương trình vừa được mở lại nên chưa lưu gì. Xem lại rồi bấm lần nữa.")
     return _page(person, form), 400
 
 
@@ -152,9 +157,9 @@ def _page(person: Person, form: EditForm, *, said: str = "") -> str:
         "desks/person.html",
         person=person,
         form=form,
-        words={**form_words.FIELDS, "by": form_words.FieldWords("Người sửa", "")},
+        words=form_words.FIELDS,
         units=dose_page.unit_choices(open_node.shelf.catalogue(), form.values.get("address_unit", "")),
-        paper=_PAPER_WORDS[person.recipient.paper],
+        paper=say(_PAPER_WORDS[person.recipient.paper]),
         identity=sentence,
         rows=rows,
         signed=sum(row.is_signed for row in rows),
@@ -176,17 +181,16 @@ def _differs(tables: Tables, person: Person) -> str:
 
 
 def _stored_form(tables: Tables, person: Person) -> EditForm:
-    by = known_author(tables, now=node().clock.now())
-    form = EditForm({**texts_of_person(person.recipient), "by": by}, "", order=_ORDER, revision=person.revision)
+    form = EditForm(texts_of_person(person.recipient), "", order=_ORDER, revision=person.revision)
     one = person.recipient
     differs = _differs(tables, person)
     if differs in FIELDS:
-        form.warnings[differs] = "Khác với CSDLQG về dân cư. Xem lại trên giấy tờ."
+        form.warnings[differs] = _("Khác với CSDLQG về dân cư. Xem lại trên giấy tờ.")
     provinces = PROVINCES | frozenset(node().shelf.catalogue().provinces)
     for finding in check_number(one.paper, one.number, sex=one.sex, birth_date=one.birth_date, provinces=provinces):
         form.warnings.setdefault(finding.field, form_words.finding_sentence(finding))
     if one.paper is PaperKind.NONE:
-        form.warnings["number"] = "Chưa có số. Xin số định danh rồi ghi vào đây."
+        form.warnings["number"] = _("Chưa có số. Xin số định danh rồi ghi vào đây.")
     return form
 
 
@@ -211,10 +215,12 @@ def _merged(tables: Tables, person: Person) -> EditForm:
             taken.append(form_words.label(name).lower())
         else:
             shown = dose_page.sex_words(person.recipient.sex) if name == "sex" else theirs
-            form.warnings[name] = f"Người kia vừa ghi: {shown or '(để trống)'}. Ô này giữ chữ bạn gõ."
-    parts = ["Hồ sơ vừa được người khác sửa khi trang này đang mở. Chưa lưu; chữ bạn gõ còn nguyên."]
-    parts += [f"Đã lấy từ bản của người kia: {', '.join(taken)}."] if taken else []
-    form.problem = " ".join([*parts, "Xem lại rồi bấm lưu."])
+            form.warnings[name] = _(
+                "Người kia vừa ghi: %(written)s. Ô này giữ chữ bạn gõ.", written=shown or _("(để trống)")
+            )
+    parts = [_("Hồ sơ vừa được người khác sửa khi trang này đang mở. Chưa lưu; chữ bạn gõ còn nguyên.")]
+    parts += [_("Đã lấy từ bản của người kia: %(fields)s.", fields=", ".join(taken))] if taken else []
+    form.problem = " ".join([*parts, _("Xem lại rồi bấm lưu.")])
     form.revision = person.revision
     return form
 
@@ -230,11 +236,11 @@ def _rows(tables: Tables, person: Person) -> list[DoseRow]:
         standing = found[dose.sequence]
         where, is_signed = place(standing, rules), standing.facts.in_live_batch
         if where == ADMITTED:
-            rows.append(DoseRow(dose, "good", "Trung tâm đã nhận", is_signed))
+            rows.append(DoseRow(dose, "good", _("Trung tâm đã nhận"), is_signed))
         else:
             calm = is_signed or where == Waiting.UNSIGNED
             kind = "danger" if standing.verdict is not None else "plain" if calm else "warning"
-            rows.append(DoseRow(dose, kind, reason_words(where).vi.rstrip("."), is_signed))
+            rows.append(DoseRow(dose, kind, say(reason_words(where).vi).rstrip("."), is_signed))
     return rows
 
 
@@ -251,6 +257,8 @@ def _asked_for() -> PersonId:
 
 def _back(person_id: PersonId, done: str) -> Response:
     came = origin(request)
+    if came.visit:
+        return redirect(came.back, 303)
     if not came.reason:
         return redirect(url_for("people.show", person_id=person_id, done=done), 303)
-    return redirect(url_for("today.waiting", reason=came.reason, day=came.day, fixed=person_id), 303)
+    return redirect(came.list_address(fixed=person_id), 303)

@@ -1,4 +1,7 @@
-"""The fields of the dose form: what each is called, its rule with an example, and what is said when it is wrong."""
+"""The fields of the forms at the desks: what each is called, its rule with an example, what is said when it is wrong.
+
+The tables hold the Vietnamese texts; `label`, `rule` and `finding_sentence` say them in the language of the request.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Final
 from edge.domain.code_words import words
 from edge.domain.refusals import EdgeCode, Finding, Words
 from edge.web.frame.formats import iso_day
+from edge.web.frame.language import _, say
 from sync_protocol.errors import Code
 
 
@@ -49,19 +53,23 @@ FIELDS: Final[Mapping[str, FieldWords]] = MappingProxyType(
         "station": FieldWords("Bàn tiêm", "Ví dụ Bàn 1."),
         "reaction": FieldWords("Phản ứng sau tiêm", "Để trống nếu không có."),
         "late_reason": FieldWords("Lý do nhập chậm", "Chỉ ghi khi nhập sau ngày tiêm, ví dụ mất điện chiều 14/04."),
-        "by": FieldWords("Người ghi", "Họ tên người đang nhập phiếu này."),
         "dose_total": FieldWords("Tổng số mũi", "Để trống thì theo loại vắc xin; hoặc một số, ví dụ 2."),
         "reason": FieldWords("Lý do đính chính", "Ghi vì sao bản cũ sai, ví dụ ghi nhầm số lô; tối đa 300 chữ."),
-        "voucher": FieldWords("Người xác nhận", "Họ tên người đã xem hộ chiếu."),
         "sure": FieldWords("Đã xem hộ chiếu", "Đánh dấu vào ô này sau khi đã xem hộ chiếu."),
         "person": FieldWords("Người được tiêm", ""),
         "submission": FieldWords("Phiếu", ""),
+        "doses": FieldWords("Số mũi mỗi lọ", "Một số từ 1 đến 100, ví dụ 10."),
+        "kinds": FieldWords("Biểu hiện", "Đánh dấu ít nhất một biểu hiện."),
+        "other": FieldWords("Biểu hiện khác", "Ghi ngắn, tối đa 40 chữ, ví dụ đau đầu."),
+        "severity": FieldWords("Mức độ", "Chọn nhẹ, vừa hoặc nặng."),
+        "began": FieldWords("Bắt đầu lúc", "Ghi giờ:phút, ví dụ 09:40."),
+        "treatment": FieldWords("Xử trí", "Ghi ngắn, tối đa 100 chữ, ví dụ nằm nghỉ, uống nước."),
+        "outcome": FieldWords("Kết quả", "Chọn một kết quả."),
+        "remark": FieldWords("Lý do cho về sớm", "Ghi ngắn, ví dụ chuyển trạm cấp cứu; tối đa 200 chữ."),
     }
 )
 # Where the page shows what the rules say of a value that has no field of its own.
-_SHOWN_AT: Final = MappingProxyType(
-    {"given_at": "given_day", "dose_total": "dose_number", "recorded_by": "by", "replace_reason": "reason"}
-)
+_SHOWN_AT: Final = MappingProxyType({"given_at": "given_day", "dose_total": "dose_number", "replace_reason": "reason"})
 
 
 def shown_at(field: str) -> str:
@@ -72,18 +80,18 @@ def shown_at(field: str) -> str:
 def label(field: str) -> str:
     """What the field is called."""
     found = FIELDS.get(field)
-    return field if found is None else found.label
+    return field if found is None else say(found.label)
 
 
 def rule(field: str) -> str:
     """The field's rule with an example; "" where the page has no such field."""
     found = FIELDS.get(field)
-    return "" if found is None else found.rule
+    return "" if found is None else say(found.rule)
 
 
 def sentence(said: Words) -> str:
     """The fact and the cure as two sentences."""
-    return f"{said.vi.rstrip('.')}. {said.cure}"
+    return f"{say(said.vi).rstrip('.')}. {say(said.cure)}"
 
 
 def finding_sentence(finding: Finding) -> str:
@@ -91,17 +99,18 @@ def finding_sentence(finding: Finding) -> str:
     at = shown_at(finding.field)
     match finding.code:
         case EdgeCode.CELL_MISSING | EdgeCode.REASON_MISSING:
-            return f"Ô này còn trống. {rule(at)}"
+            return _("Ô này còn trống. %(rule)s", rule=rule(at)).strip()
         case EdgeCode.CELL_INVALID | Code.FIELD_INVALID:
-            return f"Không đúng dạng. {rule(at)}"
+            return _("Không đúng dạng. %(rule)s", rule=rule(at)).strip()
         case EdgeCode.DATE_INVALID:
-            return f"Ngày không có thật hoặc sai dạng. {rule(at)}"
+            return _("Ngày không có thật hoặc sai dạng. %(rule)s", rule=rule(at)).strip()
         # The protocol's words speak of several sites; here somebody stands at the table.
         case Code.DOSE_DUPLICATE:
-            return "Người này đã có một mũi tiêm trong ngày này ở đây. Đừng ghi lần nữa; mũi trước sai thì đính chính."
+            return _(
+                "Người này đã có một mũi tiêm trong ngày này ở đây. Đừng ghi lần nữa; mũi trước sai thì đính chính."
+            )
     said = words(finding.code)
-    figures = _figures(finding)
-    return f"{said.vi.rstrip('.')}{figures}. {said.cure}"
+    return f"{say(said.vi).rstrip('.')}{_figures(finding)}. {say(said.cure)}"
 
 
 def _figures(finding: Finding) -> str:
@@ -110,13 +119,13 @@ def _figures(finding: Finding) -> str:
         case Code.LOT_EXPIRED if detail:
             return f" ({iso_day(detail)})"
         case Code.DOSE_ORDER if detail:
-            return f" (theo hồ sơ ở đây, mũi tiếp theo là mũi {detail})"
+            return _(" (theo hồ sơ ở đây, mũi tiếp theo là mũi %(number)s)", number=detail)
         case Code.DOSE_INTERVAL if detail:
-            waited, _, wanted = detail.partition(" < ")
-            return f" (mới được {waited} ngày, cần ít nhất {wanted} ngày)"
+            waited, _mark, wanted = detail.partition(" < ")
+            return _(" (mới được %(waited)s ngày, cần ít nhất %(wanted)s ngày)", waited=waited, wanted=wanted)
         case EdgeCode.AGE_BELOW if detail:
-            return f" ({detail.removeprefix('< ')} tuổi)"
+            return _(" (%(years)s tuổi)", years=detail.removeprefix("< "))
         case EdgeCode.CARD_UNREADABLE if "/" in detail:
-            found, _, wanted = detail.partition("/")
-            return f" (đọc được {found} trường, cần ít nhất {wanted})"
+            found, _mark, wanted = detail.partition("/")
+            return _(" (đọc được %(found)s trường, cần ít nhất %(wanted)s)", found=found, wanted=wanted)
     return ""

@@ -1,0 +1,86 @@
+"""The paper that somebody takes home: provisional, with the tracking code and what comes next. Nothing around it.
+
+The QR holds the tracking code alone, which names the record and not the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from qrcode.constants import ERROR_CORRECT_Q
+from qrcode.main import QRCode
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from edge.domain.roles import Role
+from edge.store import doses, node_identity, page_queries, settings
+from edge.store.settings import Setting
+from edge.web.desks import dose_page
+from edge.web.frame.access import allow
+from edge.web.frame.node import node
+
+blueprint = Blueprint("slip", __name__)
+
+# The quiet zone that the standard asks for.
+_QUIET_MODULES: Final = 4
+# The desks from which a slip is printed; the page leads back to where it was asked for.
+_DESKS: Final = {"injection": "injection.form", "observation": "observation.desk"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A QR to draw: modules of a side with the quiet zone, and one SVG path that fills the dark ones."""
+
+    size: int
+    path: str
+
+
+@blueprint.get("/doses/<int(max=999999999):sequence>/slip")
+@allow(Role.RECEPTION, Role.INJECTION, Role.OBSERVATION, Role.MANAGER)
+def show(sequence: int) -> str | Response:
+    """The confirmation of a dose, of its newest version."""
+    open_node = node()
+    with open_node.database.read() as tables:
+        if doses.get(tables, sequence) is None:
+            raise NotFound
+        newest = page_queries.newest_version(tables, sequence)
+        if newest != sequence:
+            return redirect(url_for("slip.show", sequence=newest, back=request.args.get("back")), 303)
+        dose = doses.assemble(tables, [sequence])[0]
+        identity = node_identity.get(tables)
+        minutes = settings.get(tables, Setting.OBSERVATION_MINUTES)
+    products = {one.code: one.name for one in open_node.shelf.catalogue().products}
+    return render_template(
+        "desks/slip.html",
+        dose=dose,
+        product=products.get(dose.product, dose.product),
+        facility_name=identity.facility_name,
+        facility=identity.facility,
+        sex=dose_page.sex_words(dose.recipient.sex),
+        picture=draw(dose.dose_id),
+        minutes=minutes,
+        back=url_for(_DESKS.get(request.args.get("back", ""), "today.show")),
+    )
+
+
+def draw(text: str) -> Picture:
+    """Draw the QR of a tracking code; a quarter of it may be damaged."""
+    code = QRCode(error_correction=ERROR_CORRECT_Q, border=_QUIET_MODULES)
+    code.add_data(text)
+    code.make(fit=True)
+    matrix = code.get_matrix()
+    return Picture(len(matrix), "".join(_row(cells, y) for y, cells in enumerate(matrix)))
+
+
+def _row(cells: Sequence[bool | None], y: int) -> str:
+    # One rectangle for each dark run: printers leave hairlines between squares that only touch.
+    runs, x = [], 0
+    for is_dark, run in groupby(cells, key=bool):
+        width = len(list(run))
+        runs += [f"M{x} {y}h{width}v1h{-width}z"] if is_dark else []
+        x += width
+    return "".join(runs)
