@@ -30,8 +30,12 @@ _ENCODING: Final = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]*)", re.IGNO
 _ENCODINGS: Final = frozenset({b"utf-8", b"utf-16", b"us-ascii", b"iso-8859-1"})
 
 
-def check_workbook(data: bytes) -> None:
+def check_workbook(data: bytes, *, tags_at_most: int = TAGS) -> None:
     """Refuse macros, document types, zip bombs and floods of elements, before anything is built.
+
+    Args:
+        data: the file.
+        tags_at_most: how many tags all parts may have together.
 
     Raises:
         RefusedError: LIST_SIZE, LIST_MACROS or LIST_UNREADABLE.
@@ -48,14 +52,14 @@ def check_workbook(data: bytes) -> None:
             for part in parts:
                 # Which part means what, other parts say, so all of them are counted, whatever their names.
                 with archive.open(part) as file:
-                    tags += _count_tags(file)
-                if tags > TAGS:
+                    tags += _count_tags(file, tags_at_most)
+                if tags > tags_at_most:
                     raise refuse(EdgeCode.LIST_SIZE, "file")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error):
         raise refuse(EdgeCode.LIST_UNREADABLE, "file") from None
 
 
-def _count_tags(file: IO[bytes]) -> int:
+def _count_tags(file: IO[bytes], tags_at_most: int) -> int:
     piece = file.read(_PIECE_BYTES)
     if not piece.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").lstrip(b"\xff\xfe \t\r\n").startswith(b"<"):
         # A picture or a printer's settings; no XML reader gets past its first byte.
@@ -79,7 +83,7 @@ def _count_tags(file: IO[bytes]) -> int:
         if widest > ROW_TAGS:
             raise refuse(EdgeCode.LIST_SIZE, "file")
         tags += whole.count(b"<")
-        if tags > TAGS:
+        if tags > tags_at_most:
             raise refuse(EdgeCode.LIST_SIZE, "file")
         piece = rest + following
     return tags
