@@ -60,6 +60,10 @@ class PassCode(StrEnum):
     SIGNER_UNSET = "pass-signer-unset"
     CLOCK_BACK = "pass-clock-back"
     MOVED_ON = "pass-moved-on"
+    APPROVAL_MISSING = "pass-approval-missing"
+    APPROVAL_SELF = "pass-approval-self"
+    APPROVAL_SETTLED = "pass-approval-settled"
+    APPROVAL_OTHER = "pass-approval-other"
 
 
 class PassRefusedError(Exception):
@@ -112,6 +116,26 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
             "Lượt ký này vừa được làm tiếp hoặc hủy ở nơi khác",
             "Mở lại trang ký để xem kết quả.",
             "somebody else finished or gave up this signing pass meanwhile",
+        ),
+        PassCode.APPROVAL_MISSING: Words(
+            "Cơ sở quy định phải có người thứ hai phê duyệt trước khi ký",
+            "Mở trang ký, xem trước rồi bấm “Xin phê duyệt”; chưa có gì được ký.",
+            "the site asks for a second person's approval before signing",
+        ),
+        PassCode.APPROVAL_SELF: Words(
+            "Người xin, người ký và người phê duyệt không được là một",
+            "Nhờ một người ký hoặc quản lý khác phê duyệt.",
+            "nobody approves what they ask for or sign themselves",
+        ),
+        PassCode.APPROVAL_SETTLED: Words(
+            "Yêu cầu phê duyệt này đã được xử lý hoặc đã dùng",
+            "Xem danh sách phê duyệt; nếu cần thì chọn lại và xin phê duyệt mới.",
+            "this approval was decided, withdrawn or used already",
+        ),
+        PassCode.APPROVAL_OTHER: Words(
+            "Chỉ người đã xin hoặc đã phê duyệt mới rút lại được",
+            "Nhờ chính người đó rút lại, hoặc từ chối kèm lý do.",
+            "only who asked for it or gave it takes an approval back",
         ),
     }
 )

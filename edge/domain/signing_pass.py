@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.domain.waiting import Waiting, identity_obstacle
-from sync_protocol.batch import Purpose, count_people
+from sync_protocol.batch import Purpose
 from sync_protocol.days import local_day
 from sync_protocol.dose import Dose, IdentityState
 from sync_protocol.limits import BATCH_DOSES, BATCH_PEOPLE
@@ -79,11 +79,48 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """As much of a dose as decides into which pass it goes: cheap to read for thousands. `person`: see `person_key`."""
+
+    facts: Facts
+    person: tuple[bool, str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A dose that this turn leaves out, and why."""
 
     sequence: int
     reason: Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class OutlinedPass:
+    """A pass by its numbers alone: what a preview tells of it and what an approval is bound to."""
+
+    purpose: Purpose
+    sequences: tuple[int, ...]
+    people: int
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A whole turn by its numbers: lawful passes in the order of signing, and what is left out."""
+
+    passes: tuple[OutlinedPass, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def sequences(self) -> tuple[int, ...]:
+        """All doses that would be signed, in the order of signing."""
+        return tuple(sequence for outlined in self.passes for sequence in outlined.sequences)
+
+    @property
+    def people(self) -> int:
+        """The people of all passes; somebody who is in two of them counts twice."""
+        return sum(outlined.people for outlined in self.passes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +175,11 @@ def is_late(facts: Facts, rules: Rules) -> bool:
     return not facts.is_correction and rules.signing_start <= local_day(facts.given_at) < local_day(rules.now)
 
 
-def purpose_of(dose: Dose, today: str) -> Purpose:
+def purpose_of(facts: Facts, today: str) -> Purpose:
     """Return the purpose of the batch that this dose belongs into, when signed on local day `today`."""
-    if dose.replaces is not None:
+    if facts.is_correction:
         return Purpose.CORRECTION
-    return Purpose.SAME_DAY if local_day(dose.given_at) == today else Purpose.BACKLOG
+    return Purpose.SAME_DAY if local_day(facts.given_at) == today else Purpose.BACKLOG
 
 
 def person_key(dose: Dose) -> tuple[bool, str, str]:
@@ -154,67 +191,91 @@ def person_key(dose: Dose) -> tuple[bool, str, str]:
 
 
 def plan(candidates: Iterable[Candidate], rules: Rules) -> PassPlan:
-    """Sort the candidates into lawful passes and refusals.
+    """Sort the candidates into lawful passes and refusals, as `outline` does, with the doses themselves."""
+    known = list(candidates)
+    doses = {candidate.dose.sequence: candidate.dose for candidate in known}
+    outlined = outline((Line(candidate.facts, person_key(candidate.dose)) for candidate in known), rules)
+    passes = tuple(
+        PlannedPass(
+            one.purpose,
+            tuple(doses[sequence] for sequence in one.sequences),
+            people=one.people,
+            first_day=one.first_day,
+            last_day=one.last_day,
+        )
+        for one in outlined.passes
+    )
+    return PassPlan(passes, outlined.refused)
+
+
+def outline(lines: Iterable[Line], rules: Rules) -> Outline:
+    """Sort the lines into lawful passes and refusals.
 
     Doses of today come first, then corrections, then the late ones, then the backlog from before the
     start of signing, which rule 6 wants apart from everything else.
     """
     today = local_day(rules.now)
-    groups: dict[tuple[int, Purpose], list[Dose]] = {}
+    groups: dict[tuple[int, Purpose], list[Line]] = {}
     refused: list[Refused] = []
-    for candidate in sorted(candidates, key=lambda one: one.dose.sequence):
-        reason = obstacle(candidate.facts, rules)
+    for line in sorted(lines, key=_number):
+        reason = obstacle(line.facts, rules)
         if reason is not None:
-            refused.append(Refused(candidate.dose.sequence, reason))
+            refused.append(Refused(line.facts.sequence, reason))
             continue
-        purpose = purpose_of(candidate.dose, today)
-        groups.setdefault((_turn(candidate.dose, purpose, rules), purpose), []).append(candidate.dose)
+        purpose = purpose_of(line.facts, today)
+        groups.setdefault((_turn(line.facts, purpose, rules), purpose), []).append(line)
     passes = tuple(
-        _planned(purpose, doses) for (_, purpose), members in sorted(groups.items()) for doses in split(members, rules)
+        _outlined(purpose, part) for (_, purpose), members in sorted(groups.items()) for part in split(members, rules)
     )
-    return PassPlan(passes, tuple(refused))
+    return Outline(passes, tuple(refused))
 
 
-def split(doses: Sequence[Dose], rules: Rules) -> Iterator[tuple[Dose, ...]]:
+def split(lines: Sequence[Line], rules: Rules) -> Iterator[tuple[Line, ...]]:
     """Cut doses of one purpose into lawful parts, each sorted by sequence.
 
     A person's doses stay together, up to the three that one turn allows; a fourth opens a part of its own.
     """
-    by_person: dict[tuple[bool, str, str], list[Dose]] = {}
-    for dose in doses:
-        by_person.setdefault(person_key(dose), []).append(dose)
+    by_person: dict[tuple[bool, str, str], list[Line]] = {}
+    for line in lines:
+        by_person.setdefault(line.person, []).append(line)
     parts = [
         theirs[start : start + DOSES_OF_ONE_PERSON]
         for start in range(0, max(map(len, by_person.values()), default=0), DOSES_OF_ONE_PERSON)
         for theirs in by_person.values()
         if start < len(theirs)
     ]
-    current: list[Dose] = []
+    current: list[Line] = []
     seen: set[tuple[bool, str, str]] = set()
     for part in parts:
-        key = person_key(part[0])
+        key = part[0].person
         full = len(seen) >= rules.most_people or len(current) + len(part) > rules.most_doses or key in seen
         if full:
-            yield _sorted(current)
+            yield tuple(sorted(current, key=_number))
             current, seen = [], set()
         current.extend(part)
         seen.add(key)
     if current:
-        yield _sorted(current)
+        yield tuple(sorted(current, key=_number))
 
 
-def _turn(dose: Dose, purpose: Purpose, rules: Rules) -> int:
+def _turn(facts: Facts, purpose: Purpose, rules: Rules) -> int:
     if purpose is Purpose.SAME_DAY:
         return 0
     if purpose is Purpose.CORRECTION:
         return 1
-    return 2 if local_day(dose.given_at) >= rules.signing_start else 3
+    return 2 if local_day(facts.given_at) >= rules.signing_start else 3
 
 
-def _planned(purpose: Purpose, doses: tuple[Dose, ...]) -> PlannedPass:
-    days = [local_day(dose.given_at) for dose in doses]
-    return PlannedPass(purpose, doses, people=count_people(doses), first_day=min(days), last_day=max(days))
+def _outlined(purpose: Purpose, lines: tuple[Line, ...]) -> OutlinedPass:
+    days = [local_day(line.facts.given_at) for line in lines]
+    return OutlinedPass(
+        purpose,
+        tuple(map(_number, lines)),
+        people=len({line.person for line in lines}),
+        first_day=min(days),
+        last_day=max(days),
+    )
 
 
-def _sorted(doses: Iterable[Dose]) -> tuple[Dose, ...]:
-    return tuple(sorted(doses, key=lambda dose: dose.sequence))
+def _number(line: Line) -> int:
+    return line.facts.sequence

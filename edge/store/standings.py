@@ -62,14 +62,15 @@ def kinds(
     values = (first_day, last_day or _NO_END, product)
     future = tables.execute(
         f"SELECT s.sequence, s.given_at, {_COLUMNS}, s.given_day FROM standings AS s"
-        " WHERE s.given_day BETWEEN ?1 AND ?2 AND ?3 IN ('', s.product)"
-        " AND s.given_day >= date(?4, 'unixepoch', '+7 hours') AND s.given_at > ?4",
+        # One lower bound: of two the planner may take the one that leaves every day in.
+        " WHERE s.given_day BETWEEN max(?1, date(?4, 'unixepoch', '+7 hours')) AND ?2 AND ?3 IN ('', s.product)"
+        " AND s.given_at > ?4",
         (*values, now),
     ).fetchall()
     for row in future:
-        yield _standing(row, facility), 1
+        yield from_row(row, facility), 1
         # The same dose is counted below among those that are given at the beginning of its day.
-        yield _standing((row[0], day_start(row[-1]), *row[2:]), facility), -1
+        yield from_row((row[0], day_start(row[-1]), *row[2:]), facility), -1
     counted = tables.execute(
         f"SELECT 0, s.given_day, {_COLUMNS}, sum(s.doses) FROM tallies AS s WHERE s.given_day BETWEEN ?1 AND ?2"
         f" AND ?3 IN ('', s.product) GROUP BY s.given_day, {_COLUMNS}",
@@ -77,7 +78,7 @@ def kinds(
     )
     for row in counted:
         if row[-1]:
-            yield _standing((0, day_start(row[1]), *row[2:]), facility), int(row[-1])
+            yield from_row((0, day_start(row[1]), *row[2:]), facility), int(row[-1])
 
 
 def unsigned_days(tables: Tables) -> list[tuple[str, int]]:
@@ -107,10 +108,11 @@ def _select(tables: Tables, where: str, values: Sequence[object], *, facility: s
     rows = tables.execute(
         f"SELECT s.sequence, s.given_at, {_COLUMNS} FROM standings AS s {where} ORDER BY s.sequence", values
     )
-    return [_standing(row, facility) for row in rows]
+    return [from_row(row, facility) for row in rows]
 
 
-def _standing(row: Sequence[Any], facility: str) -> Standing:
+def from_row(row: Sequence[Any], facility: str) -> Standing:
+    """A dose from its sequence, given_at, identity_state, is_late, is_correction, stage, verdict_state, verdict_code."""
     stage, verdict_state, verdict_code = row[5:8]
     return Standing(
         Facts(

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.signing_filter import SigningFilter
-from edge.domain.signing_pass import Candidate, PassPlan, Rules, plan
-from edge.store import doses, node_identity, passes
+from edge.domain.signing_pass import Candidate, Outline, PassPlan, Rules, outline, plan
+from edge.store import doses, node_identity, passes, signing_queue
 from edge.store.database import Database, Tables
+from sync_protocol import cbor
 from sync_protocol.catalogue import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Ticked doses as a preview shows them.
+
+    Attributes:
+        outline: the lawful passes, and what is left out with its reason.
+        late_reason: why doses of earlier days come now, "" if nobody said.
+        digest: SHA-256 over the purposes, the doses with the revisions of their people, and the reason. An approval is
+            bound to it: another dose, another day or a changed person gives another digest.
+    """
+
+    outline: Outline
+    late_reason: str
+    digest: bytes
 
 
 def plan_passes(
@@ -31,20 +52,49 @@ def plan_passes(
     return plan((Candidate(dose) for dose in found if wanted is None or wanted.admits(dose)), rules)
 
 
-def plan_ticked(
-    database: Database, policy: Policy, sequences: Sequence[int], *, now: int, late_reason: str = ""
+def outline_selection(
+    tables: Tables, policy: Policy, sequences: Sequence[int], *, now: int, late_reason: str = ""
+) -> Selection:
+    """Sort exactly these doses into passes, by their numbers alone; what cannot be signed is refused with its reason.
+
+    Numbers that are no dose are left out. Raises StoreError NOT_ENROLLED.
+    """
+    rules = signing_rules(tables, policy, now=now, late_reason=late_reason)
+    found = signing_queue.lines(tables, sequences, facility=rules.facility)
+    outlined = outline((one.line for one in found), rules)
+    revisions = {one.line.facts.sequence: one.revision for one in found}
+    shown = [[one.purpose.value, [[each, revisions[each]] for each in one.sequences]] for one in outlined.passes]
+    return Selection(outlined, late_reason, digest=hashlib.sha256(cbor.encode([late_reason, shown])).digest())
+
+
+def plan_selection(
+    database: Database, policy: Policy, sequences: Sequence[int], *, shown: bytes, now: int, late_reason: str = ""
 ) -> PassPlan:
-    """Plan the passes over exactly these doses; what became unsignable meanwhile is refused with its reason.
+    """Plan the passes over ticked doses with all that will be signed, if they still are what was shown.
+
+    Args:
+        shown: digest of the selection as it was previewed or approved.
 
     Raises:
+        PassRefusedError: SELECTION_CHANGED.
         StoreError: NOT_ENROLLED.
-        KeyError: a number that is no dose.
     """
+    # One snapshot: the digest is that of the very doses that are assembled.
     with database.read() as tables:
-        found = doses.assemble(tables, sequences)
-        not_free = set(passes.not_free(tables, sequences))
+        selection = outline_selection(tables, policy, sequences, now=now, late_reason=late_reason)
+        require_unchanged(selection, shown)
+        found = doses.assemble(tables, selection.outline.sequences)
         rules = signing_rules(tables, policy, now=now, late_reason=late_reason)
-    return plan((Candidate(dose, in_live_batch=dose.sequence in not_free) for dose in found), rules)
+    planned = plan(map(Candidate, found), rules)
+    if [one.sequences for one in planned.passes] != [one.sequences for one in selection.outline.passes]:
+        raise PassRefusedError(PassCode.SELECTION_CHANGED)
+    return planned
+
+
+def require_unchanged(selection: Selection, shown: bytes) -> None:
+    """Check that a selection is the one that was shown. Raises PassRefusedError SELECTION_CHANGED."""
+    if not hmac.compare_digest(selection.digest, shown):
+        raise PassRefusedError(PassCode.SELECTION_CHANGED)
 
 
 def signing_rules(tables: Tables, policy: Policy, *, now: int, late_reason: str = "") -> Rules:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.signing_pass import PlannedPass
@@ -13,6 +13,7 @@ from edge.store.audit import Action
 from edge.store.database import Database, Tables
 from edge.store.passes import NewPass
 from edge.store.sets import StoredSetKind
+from edge.workflow.approve_selection import use_approval
 from sync_protocol.batch import SECRET_BYTES, Manifest, prepare_batch
 from sync_protocol.columns import pack_doses, unpack_doses
 from sync_protocol.dose import Dose
@@ -21,11 +22,15 @@ from sync_protocol.sealing import Entropy
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """Who signs, who agreed, and why it comes late if it does. `name` stands in the signed statement."""
+    """Who signs, who agreed, and why it comes late if it does. `name` and `approver` stand in the signed statement.
+
+    With `approval_id` the approver is who gave that approval, whatever was typed.
+    """
 
     name: str
     approver: str = ""
     late_reason: str = ""
+    approval_id: int | None = None
 
 
 def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, now: int, entropy: Entropy) -> int:
@@ -38,11 +43,17 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
         entropy: draws the batch secret.
 
     Raises:
-        PassRefusedError: SIGNER_NAME, OPEN_ALREADY, CLOCK_BACK, SELECTION_CHANGED; nothing was stored.
+        PassRefusedError: SIGNER_NAME, OPEN_ALREADY, CLOCK_BACK, SELECTION_CHANGED, and what `use_approval` raises;
+            nothing was stored.
         ProtocolError: FIELD_INVALID for a name that no statement may hold.
         StoreError: nothing was stored.
     """
-    officer = Officer(*map(_tidy, (officer.name, officer.approver, officer.late_reason)))
+    officer = Officer(
+        _tidy(officer.name),
+        _tidy(officer.approver),
+        late_reason=_tidy(officer.late_reason),
+        approval_id=officer.approval_id,
+    )
     if not officer.name:
         raise PassRefusedError(PassCode.SIGNER_NAME)
     with database.write_transaction() as tables:
@@ -54,6 +65,10 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
             # would be refused for its time window (THREATS, "Bounding the signing time").
             raise PassRefusedError(PassCode.CLOCK_BACK)
         _check_unchanged(tables, planned)
+        approver = use_approval(
+            tables, officer.approval_id, sequences=planned.sequences, signer_name=officer.name, now=now
+        )
+        officer = replace(officer, approver=approver or officer.approver)
         manifest = _manifest(tables, planned, officer=officer, now=now)
         secret = entropy.token(SECRET_BYTES)
         prepared = prepare_batch(manifest, planned.doses, secret)

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
+from edge.domain.signing_filter import SigningFilter
 from edge.domain.signing_pass import PlannedPass
 from edge.store import bundles, passes
 from edge.store.database import Database
 from edge.workflow.check_store import check_store
 from edge.workflow.exchange import exchange
-from edge.workflow.plan_passes import plan_ticked
+from edge.workflow.plan_passes import plan_passes
 from edge.workflow.prepare_pass import Officer, prepare_pass
 from edge.workflow.sign_pass import abandon_pass, resume_pass, sign_pass, sign_plan
 from sync_protocol.batch import Purpose, parse_batch
@@ -92,7 +93,7 @@ def test_each_statement_names_the_one_before_and_the_newest_head(tmp_path: Path)
 def test_a_thousand_and_one_people_are_two_passes_of_one_turn(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     station.record(1_001)
-    plan = plan_ticked(station.database, POLICY, list(range(1, 1_002)), now=AFTERNOON)
+    plan = plan_passes(station.database, POLICY, now=AFTERNOON)
     sealed = list(
         sign_plan(station.database, plan, station.signer, officer=OFFICER, now=AFTERNOON, entropy=station.entropy)
     )
@@ -216,7 +217,8 @@ def test_an_abandoned_pass_gives_its_doses_and_its_number_back(tmp_path: Path) -
 def test_a_second_pass_waits_for_the_open_one(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     station.record(2)
-    plans = [plan_ticked(station.database, POLICY, [one], now=AFTERNOON).passes[0] for one in (1, 2)]
+    single = [SigningFilter(ranges=((one, one),)) for one in (1, 2)]
+    plans = [plan_passes(station.database, POLICY, now=AFTERNOON, wanted=one).passes[0] for one in single]
     prepare_pass(station.database, plans[0], officer=OFFICER, now=AFTERNOON, entropy=station.entropy)
     with pytest.raises(PassRefusedError) as caught:
         station.sign(plans[1])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.domain.pass_journal import NEXT, OPEN, PassRefusedError, PassState, check_step
 from edge.domain.signing_filter import SigningFilter, parse_filter
-from edge.domain.signing_pass import Candidate, Rules, person_key, plan, split
+from edge.domain.signing_pass import Candidate, Line, Rules, person_key, plan, split
 from edge.domain.waiting import WORDS, Waiting
 from sync_protocol.batch import Purpose, count_people
 from sync_protocol.days import local_day
@@ -146,13 +146,14 @@ def test_a_fourth_dose_of_one_person_opens_a_turn_of_its_own() -> None:
 def test_passes_are_lawful_complete_and_keep_people_together(persons: list[int], people: int, most: int) -> None:
     doses = [make_dose(sequence, person=person) for sequence, person in enumerate(persons, start=1)]
     rules = replace(RULES, most_people=people, most_doses=most)
-    parts = list(split(doses, rules))
+    lines = [Line(Candidate(dose).facts, person_key(dose)) for dose in doses]
+    parts = [[doses[line.facts.sequence - 1] for line in part] for part in split(lines, rules)]
     assert sorted(dose.sequence for part in parts for dose in part) == [dose.sequence for dose in doses]
     for part in parts:
         assert len(part) <= most
         assert count_people(part) <= people
         assert max(Counter(map(person_key, part)).values()) <= 3
-        assert list(part) == sorted(part, key=lambda dose: dose.sequence)
+        assert part == sorted(part, key=lambda dose: dose.sequence)
     for person, count in Counter(map(person_key, doses)).items():
         if count <= 3:
             assert sum(any(person_key(dose) == person for dose in part) for part in parts) == 1

@@ -1,264 +1,253 @@
-"""The third place: choose, preview just what was ticked, then sign it with the token."""
+"""The third place: choose, preview just what was ticked; the signature itself is in `signing_run`.
+
+The list is one form: whatever is pressed on it, the ticks of the page go along, so that none is lost without a script.
+Enter does what was typed last: it narrows the list, takes the late reason, or previews.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
-from werkzeug.exceptions import BadRequest
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from edge.clients.signer_setting import signer_uri
-from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
+from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.refusals import Words
 from edge.domain.roles import Role
-from edge.domain.signing_pass import PassPlan
+from edge.domain.signing_pass import Rules
 from edge.domain.waiting import Waiting
-from edge.store import page_queries, passes
-from edge.store.passes import StoredPass
-from edge.web.frame.access import allow
+from edge.store import approvals, node_identity, passes, settings, signing_queue
+from edge.store.approvals import ApprovalState
+from edge.store.database import Tables
+from edge.store.settings import Setting
+from edge.store.signing_queue import LEAST_DIGITS, LEAST_LETTERS, Wanted
+from edge.web.frame import drafts
+from edge.web.frame.access import allow, current_user
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
-from edge.web.frame.sentences import reason_words
-from edge.web.office.signing_list import SHOWN_READY, Wanted, signing_list
-from edge.workflow.plan_passes import plan_ticked
-from edge.workflow.prepare_pass import Officer
-from edge.workflow.sign_pass import abandon_pass, resume_pass, sign_plan
-from sync_protocol.batch import Purpose
-from sync_protocol.days import parse_day
-from sync_protocol.errors import ProtocolError
-from sync_protocol.signers.opening import open_signer
-from sync_protocol.signers.token_errors import TokenCode, TokenError
+from edge.web.office.signing_choice import (
+    MOST_TICKED,
+    TURNS,
+    Choice,
+    choice_of,
+    is_number,
+    keep_choice,
+    ticked_of,
+    typed,
+    with_more,
+    with_page,
+)
+from edge.web.office.signing_list import DAY_BUTTONS, address_of, passes_today, read_wanted, signing_list
+from edge.web.office.signing_preview import PURPOSES, preview_of
+from edge.workflow.plan_passes import Selection, outline_selection, signing_rules
+from sync_protocol.days import local_day
+from sync_protocol.signers.token_errors import TokenCode
 
 blueprint = Blueprint("signing", __name__)
 
-PURPOSES: Final[Mapping[Purpose, str]] = MappingProxyType(
-    {
-        Purpose.SAME_DAY: "Trong ngày",
-        Purpose.BACKLOG: "Tồn đọng, ký chậm",
-        Purpose.CORRECTION: "Bản sửa",
-        Purpose.DELEGATED: "Ký thay",
-    }
-)
-_SOFTWARE: Final = "software:"
-_TEXT_CHARS: Final = 300
-_NUMBER_CHARS: Final = 9
+SOFTWARE: Final = "software:"
 _MOST_PASSES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """What a person typed on the signing pages, but for the PIN."""
+class Problem:
+    """Why a page is shown again: the code, and its words for beside what they are about."""
 
-    officer: str = ""
-    approver: str = ""
-    late_reason: str = ""
-    text: str = ""
+    code: str = ""
+    words: Words | None = None
 
 
-@blueprint.route("/sign", methods=["GET", "POST"])
+NO_PROBLEM: Final = Problem()
+
+
+@blueprint.get("/sign")
 @allow(Role.SIGNER)
 def choose() -> str:
-    """All that can be signed, ticked; and what cannot, with its reason.
+    """The unsigned doses of today, or of what the address names: days, hours, product, state and page."""
+    if request.args.get("nothing"):
+        error = PassRefusedError(PassCode.NOTHING_TO_SIGN)
+        return choose_page(Problem(error.code.value, error_words(error)[1]))
+    return choose_page()
 
-    The address holds days, product and state; a POST brings what must not stand there: a name or phone to look for,
-    and the reason for signing late.
-    """
-    return _choose(_typed())
 
-
-@blueprint.post("/sign/preview")
+@blueprint.post("/sign")
 @allow(Role.SIGNER)
-def preview() -> str:
-    """Just the ticked doses, in words and as a list, before the PIN is asked."""
-    return _preview(_typed())
-
-
-@blueprint.post("/sign/run")
-@allow(Role.SIGNER)
-def run() -> Response:
-    """Sign what was previewed, and nothing else."""
-    open_node, typed = node(), _typed()
-    plan = _ticked(typed)
-    if not plan.passes and plan.refused and all(one.reason is Waiting.SIGNED for one in plan.refused):
-        # A second click on the same button: the first one has signed.
-        return _done([one.sequence for one in plan.refused])
-    # The approval is bound to what the page showed: a changed selection needs another look.
-    if plan.refused or not hmac.compare_digest(approval(plan), request.form.get("approved", "")):
-        raise PassRefusedError(PassCode.SELECTION_CHANGED)
-    officer = Officer(typed.officer, approver=typed.approver, late_reason=typed.late_reason)
-    if not officer.name:
-        # Said before the token is asked: no try of the PIN is spent on a form with a gap.
-        raise PassRefusedError(PassCode.SIGNER_NAME)
-    with open_signer(signer_uri(open_node.config), _pin, after_wrong_pin=_is_sure()) as signer:
-        turns = sign_plan(
-            open_node.database, plan, signer, officer=officer, now=open_node.clock.now(), entropy=open_node.entropy
-        )
-        sealed = [one.pass_id for one in turns]
-    return redirect(url_for("signing.choose", first=sealed[0], last=sealed[-1]), 303)
-
-
-@blueprint.post("/sign/resume")
-@allow(Role.SIGNER)
-def resume() -> Response:
-    """Finish the open pass with the bytes that were fixed."""
-    open_node = node()
-    stored = _open_pass()
-    if stored is None:
-        raise PassRefusedError(PassCode.NONE_OPEN)
-    now, entropy = open_node.clock.now(), open_node.entropy
-    if stored.state is PassState.PREPARED:
-        with open_signer(signer_uri(open_node.config), _pin, after_wrong_pin=_is_sure()) as signer:
-            resume_pass(open_node.database, signer, now=now, entropy=entropy)
-    else:
-        resume_pass(open_node.database, None, now=now, entropy=entropy)
-    return redirect(url_for("signing.choose", first=stored.pass_id, last=stored.pass_id), 303)
-
-
-@blueprint.post("/sign/abandon")
-@allow(Role.SIGNER)
-def abandon() -> Response:
-    """Give the doses of the open pass back to the list."""
-    open_node = node()
-    stored = _open_pass()
-    abandon_pass(open_node.database, actor="" if stored is None else stored.signer_name, now=open_node.clock.now())
-    return redirect(url_for("signing.choose"), 303)
-
-
-@blueprint.errorhandler(TokenError)
-@blueprint.errorhandler(ProtocolError)
-@blueprint.errorhandler(PassRefusedError)
-def refused(error: Exception) -> tuple[str, int]:
-    """Show the same page again with what was typed, and the problem beside it. The PIN is never shown again."""
-    code, words = error_words(error)
-    if _open_pass() is None and request.form.getlist("dose"):
-        return _preview(_typed(), problem=words, code=code), 409
-    return _choose(_typed(), problem=words, code=code), 409
-
-
-def approval(plan: PassPlan) -> str:
-    """What an approval is bound to: purposes and doses of all passes, in order; SHA-256 in hex."""
-    shown = [(planned.purpose.value, planned.sequences) for planned in plan.passes]
-    return hashlib.sha256(repr(shown).encode()).hexdigest()
-
-
-def _choose(typed: Typed, *, problem: Words | None = None, code: str = "") -> str:
-    open_node = node()
-    wanted = _wanted(typed)
+def tick() -> Response:
+    """Keep the ticks of the page, then do what was pressed; the address keeps the codes of the filter."""
+    open_node, choice = node(), choice_of(key())
+    before = after = _wanted(choice)
+    page, endpoint, nothing = _page(request.args), "signing.choose", False
     with open_node.database.read() as tables:
-        stored = passes.open_pass(tables)
+        policy = open_node.shelf.catalogue().policy
+        rules = signing_rules(tables, policy, now=open_node.clock.now(), late_reason=choice.late_reason)
+        choice = with_page(tables, choice, before, rules)
+        match _pressed(choice, before, rules):
+            case "day":
+                after, page = _on_day(before, request.form["day"]), 1
+            case "page":
+                page = _page(request.form)
+            case "search":
+                choice = replace(choice, text=typed("text"))
+                after, page = read_wanted(_filter_fields(), today=local_day(rules.now), text=choice.text), 1
+            case "reason":
+                choice = _with_reason(tables, choice, before, rules)
+                after, page = replace(before, state=""), 1
+            case "none":
+                choice = replace(choice, ticked=frozenset())
+            case "all":
+                choice = with_more(choice, signing_queue.ready(tables, before, rules, limit=MOST_TICKED))
+            case "preview":
+                choice = replace(choice, ticked=frozenset(ticked_of(tables, choice, before, rules)))
+                endpoint, page = ("signing.preview", 1) if choice.ticked else (endpoint, page)
+                nothing = not choice.ticked
+    if choice.late_reason != rules.late_reason:
+        drafts.clear(url_for("signing.choose"))
+    address: dict[str, Any] = {**address_of(after), "choice": keep_choice(key(), choice)}
+    address |= {"page": page if page > 1 else None, "nothing": "yes" if nothing else None}
+    return redirect(url_for(endpoint, **address), 303)
+
+
+@blueprint.get("/sign/preview")
+@allow(Role.SIGNER)
+def preview() -> str | Response:
+    """Just the ticked doses, in words and as a list, before the PIN is asked."""
+    return preview_page() if choice_of(key()).ticked else redirect(url_for("signing.choose"), 303)
+
+
+def choose_page(problem: Problem = NO_PROBLEM) -> str:
+    """The list, with what went wrong beside what it is about."""
+    open_node, choice, user = node(), choice_of(key()), current_user()
+    now = open_node.clock.now()
+    wanted = _wanted(choice)
+    with open_node.database.read() as tables:
+        listed = signing_list(open_node, wanted, choice, now=now, page=_page(request.args))
+        # A draft is shown where its field is: beside doses that lack the reason.
+        kept = drafts.saved_texts(url_for("signing.choose")) if listed.late else None
         found = [passes.find(tables, number) for number in _span()]
-    return render_template(
-        "office/signing.html",
-        listed=signing_list(open_node, wanted, now=open_node.clock.now(), late_reason=typed.late_reason),
-        wanted=wanted,
-        typed=typed,
-        purposes=PURPOSES,
-        open_pass=stored,
-        done=[one for one in found if one is not None and one.signed_at is not None],
-        problem=problem,
-        code=code,
-        sure_code=TokenCode.PIN_COUNT_LOW,
-        is_software=_is_software(),
-    )
+        pending = approvals.pending(tables)
+        return render_template(
+            "office/signing.html",
+            kept_reason=(kept or {}).get("late_reason", ""),
+            listed=listed,
+            wanted=wanted,
+            address=address_of(wanted),
+            is_today=(wanted.first_day, wanted.last_day) == (local_day(now),) * 2,
+            choice=choice,
+            key=key(),
+            purposes=PURPOSES,
+            open_pass=passes.open_pass(tables),
+            passes=passes_today(tables, now=now),
+            done=[one for one in found if one is not None and one.signed_at is not None],
+            asked=sum(one.state is ApprovalState.ASKED and one.asked_by != user.user_id for one in pending),
+            agreed=sum(one.state is ApprovalState.APPROVED and one.decided_by != user.user_id for one in pending),
+            problem=problem,
+            sure_code=TokenCode.PIN_COUNT_LOW,
+            is_software=is_software(),
+            most=MOST_TICKED,
+            turns=TURNS,
+            day_buttons=DAY_BUTTONS,
+            least=(LEAST_LETTERS, LEAST_DIGITS),
+        )
 
 
-def _preview(typed: Typed, *, problem: Words | None = None, code: str = "") -> str:
-    plan = _ticked(typed)
-    if not plan.passes:
-        _, words = error_words(PassRefusedError(PassCode.NOTHING_TO_SIGN))
-        return _choose(typed, problem=problem or words)
-    reasons = Counter(one.reason for one in plan.refused)
+def preview_page(problem: Problem = NO_PROBLEM) -> str:
+    """The preview, with what went wrong beside what it is about."""
+    choice = choice_of(key())
+    with node().database.read() as tables:
+        shown = preview_of(
+            tables, selection(tables, choice), node=node_identity.codes(tables).node, page=_page(request.args)
+        )
+        needs_approval = bool(settings.get(tables, Setting.APPROVAL_REQUIRED))
+    if not shown.passes:
+        return choose_page(Problem(problem.code, problem.words or _nothing_words()))
     return render_template(
         "office/preview.html",
-        plan=plan,
-        people=sum(planned.people for planned in plan.passes),
+        shown=shown,
+        address=address_of(_wanted(choice)),
+        key=key(),
         purposes=PURPOSES,
-        approved=approval(plan),
-        refused=[(number, reason_words(reason.value)) for reason, number in reasons.most_common()],
-        typed=typed,
+        officer=typed("officer") or current_user().name,
+        needs_approval=needs_approval,
         problem=problem,
-        code=code,
-        name_code=PassCode.SIGNER_NAME,
+        name_codes=(PassCode.SIGNER_NAME, PassCode.APPROVAL_SELF),
         sure_code=TokenCode.PIN_COUNT_LOW,
-        is_software=_is_software(),
+        is_software=is_software(),
     )
 
 
-def _ticked(typed: Typed) -> PassPlan:
+def selection(tables: Tables, choice: Choice) -> Selection:
+    """What is ticked, as it would be signed now."""
     open_node = node()
-    texts = set(request.form.getlist("dose"))
-    if len(texts) > SHOWN_READY or not all(_is_number(text) for text in texts):
-        raise BadRequest
-    with open_node.database.read() as tables:
-        known = passes.existing(tables, sorted(map(int, texts)))
-    return plan_ticked(
-        open_node.database,
+    return outline_selection(
+        tables,
         open_node.shelf.catalogue().policy,
-        known,
+        sorted(choice.ticked or ()),
         now=open_node.clock.now(),
-        late_reason=typed.late_reason,
+        late_reason=choice.late_reason,
     )
 
 
-def _done(sequences: Sequence[int]) -> Response:
-    with node().database.read() as tables:
-        found = page_queries.sealed_passes(tables, sequences)
-    first, last = (found[0], found[-1]) if found else (None, None)
-    return redirect(url_for("signing.choose", first=first, last=last), 303)
+def key() -> str:
+    """Under which the user's choice is kept: from the form, or from the address."""
+    return request.form.get("choice", "") or request.args.get("choice", "")
 
 
-def _span() -> range:
+def is_software() -> bool:
+    """Whether a file signs in the place of a token, which the page has to say."""
+    return node().config.signer.startswith(SOFTWARE)
+
+
+def _pressed(choice: Choice, before: Wanted, rules: Rules) -> str:
+    """What is to be done: the button that was pressed; with Enter, what was typed decides."""
+    for button in ("day", "page"):
+        if request.form.get(button):
+            return button
+    pressed = request.form.get("do", "")
+    if pressed:
+        return pressed
+    after = read_wanted(_filter_fields(), today=local_day(rules.now), text=typed("text"))
+    if "text" in request.form and after != before:
+        return "search"
+    return "reason" if "late_reason" in request.form and typed("late_reason") != choice.late_reason else "preview"
+
+
+def _with_reason(tables: Tables, choice: Choice, wanted: Wanted, rules: Rules) -> Choice:
+    """The choice with the reason for signing late, and the doses ticked that only lacked it."""
+    late = signing_queue.page(
+        tables, replace(wanted, state=Waiting.LATE_REASON.value), rules, offset=0, limit=MOST_TICKED
+    )
+    choice = replace(choice, late_reason=typed("late_reason"))
+    return choice if choice.ticked is None else with_more(choice, [row.sequence for row in late])
+
+
+def _filter_fields() -> MultiDict[str, str]:
+    """The filter as the form has it; a form without its fields means the address's."""
+    return request.form if "from" in request.form else request.args
+
+
+def _wanted(choice: Choice) -> Wanted:
+    return read_wanted(request.args, today=local_day(node().clock.now()), text=choice.text)
+
+
+def _on_day(wanted: Wanted, day: str) -> Wanted:
+    found = read_wanted(MultiDict({"from": day, "to": day}), today=day)
+    return replace(wanted, first_day=found.first_day, last_day=found.last_day)
+
+
+def _page(fields: MultiDict[str, str]) -> int:
+    text = fields.get("page", "")
+    return max(1, int(text)) if is_number(text) else 1
+
+
+def _span() -> Sequence[int]:
     first, last = request.args.get("first", ""), request.args.get("last", "")
-    if not (_is_number(first) and _is_number(last)):
-        return range(0)
+    if not (is_number(first) and is_number(last)):
+        return ()
     return range(int(first), min(int(last) + 1, int(first) + _MOST_PASSES))
 
 
-def _wanted(typed: Typed) -> Wanted:
-    args = request.args
-    days = [args.get(name, "") for name in ("from", "to")]
-    for day in days:
-        if day:
-            _check_day(day)
-    codes = [args.get(name, "")[:40] for name in ("product", "state")]
-    return Wanted(days[0], days[1], product=codes[0], state=codes[1], text=typed.text)
-
-
-def _check_day(text: str) -> None:
-    try:
-        parse_day(text, what="day")
-    except ProtocolError:
-        abort(400)
-
-
-def _typed() -> Typed:
-    names = ("officer", "approver", "late_reason", "text")
-    return Typed(*(" ".join(request.form.get(name, "").split())[:_TEXT_CHARS] for name in names))
-
-
-def _pin(_question: str) -> str:
-    return request.form.get("pin", "")
-
-
-def _is_sure() -> bool:
-    return request.form.get("sure", "") == "yes"
-
-
-def _is_software() -> bool:
-    return node().config.signer.startswith(_SOFTWARE)
-
-
-def _open_pass() -> StoredPass | None:
-    with node().database.read() as tables:
-        return passes.open_pass(tables)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _NUMBER_CHARS
+def _nothing_words() -> Words:
+    return error_words(PassRefusedError(PassCode.NOTHING_TO_SIGN))[1]
