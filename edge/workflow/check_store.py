@@ -6,7 +6,8 @@
 4. each leaf: a dose version is in at most one live batch;
 5. each bundle: the node's signature, its digest, its place in the chain, the batch inside it;
 6. each receipt: verified again from its bytes against the head that its bundle names; no head contradicts another;
-7. what the store derives from these (where each dose stands, and how many) is what follows from them.
+7. each sheet of a closed day: the body of its bundle, with the audit trail as it is (`check_closings`);
+8. what the store derives from these (where each dose stands, and how many) is what follows from them.
 
 Nothing is repaired here. A finding names the thing by its number and never a person.
 """
@@ -19,12 +20,13 @@ from dataclasses import dataclass
 
 from edge.domain.outbox import DELIVERED
 from edge.domain.pass_journal import LIVE, PassState
-from edge.store import audit, bundles, node_identity, passes, receipts, standings, verdicts
+from edge.store import audit, bundles, node_identity, passes, receipts, reports, standings, verdicts
 from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.errors import StoreError
 from edge.store.node_identity import NodeIdentity
 from edge.store.passes import StoredPass
+from edge.workflow.check_closings import closing_findings
 from sync_protocol.batch import parse_batch, prepare_batch, verify_batch
 from sync_protocol.bundle import BatchBody, BundleKind, encode_batch_body, parse_bundle, verify_bundle
 from sync_protocol.columns import unpack_doses
@@ -92,7 +94,10 @@ def check_store(database: Database) -> CheckReport:
             for epoch, size in receipts.contradicting_heads(tables)
         ]
         # (7)
-        found += [Finding("derived", text) for text in standings.differences(tables)]
+        found += [Finding(subject, what) for subject, what in closing_findings(tables)]
+        # (8)
+        derived = (*standings.differences(tables), *reports.differences(tables))
+        found += [Finding("derived", text) for text in derived]
     return CheckReport(
         entries,
         len(pass_ids),

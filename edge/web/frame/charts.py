@@ -10,6 +10,7 @@ from typing import Final
 
 from edge.domain.day_figures import Figures
 from edge.domain.waiting import Waiting
+from edge.web.frame.language import _
 from sync_protocol.days import VIETNAM
 
 _BAR_WIDTH: Final = 1_000
@@ -59,12 +60,12 @@ def shares(figures: Figures) -> list[Share]:
     returned = figures.quarantined + figures.refused
     rest = figures.recorded - figures.admitted - unsent - ready - identity - returned
     pieces = (
-        ("admitted", "Đã vào sổ cái", figures.admitted),
-        ("unsent", "Đã ký, chờ biên nhận", unsent),
-        ("ready", "Chờ ký", ready),
-        ("identity", "Chờ xác thực người", identity),
-        ("returned", "Trung tâm trả lại", returned),
-        ("other", "Chờ việc khác", rest),
+        ("admitted", _("Đã vào sổ cái"), figures.admitted),
+        ("unsent", _("Đã ký, chờ biên nhận"), unsent),
+        ("ready", _("Chờ ký"), ready),
+        ("identity", _("Chờ xác thực người"), identity),
+        ("returned", _("Trung tâm trả lại"), returned),
+        ("other", _("Chờ việc khác"), rest),
     )
     total = max(figures.recorded, 1)
     found, before = [], 0
