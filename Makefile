@@ -35,6 +35,11 @@ $(INTEROP)/interop.stamp: requirements/interop.txt
 packages:
 	@sh .ci/packages
 
+# What judges the pages' accessibility; its bytes are compared with a digest in the test.
+.axe/axe.stamp: .ci/axe-version
+	@npm install --prefix .axe --no-save --ignore-scripts --no-audit --no-fund --silent axe-core@$$(cat .ci/axe-version)
+	@touch $@
+
 demo: $(VENV)/runtime.stamp
 	@$(RUN) -m tests.demo $(if $(SERVE),--serve)
 
@@ -48,15 +53,15 @@ check: $(VENV)/dev.stamp
 interop: $(VENV)/dev.stamp $(INTEROP)/interop.stamp
 	$(RUN) -m tests.interop --judge $(INTEROP)/bin/python
 
-test: packages check interop
+test: packages check interop .axe/axe.stamp
 	$(RUN) -m pytest
 
-coverage: packages $(VENV)/dev.stamp
+coverage: packages $(VENV)/dev.stamp .axe/axe.stamp
 	$(RUN) -m coverage run -m pytest
 	@$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 
-campaign: packages $(VENV)/dev.stamp
+campaign: packages $(VENV)/dev.stamp .axe/axe.stamp
 	HCVX_CAMPAIGN=full $(RUN) -m pytest
 
 bench: $(VENV)/dev.stamp
@@ -66,4 +71,4 @@ format: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
 clean:
-	rm -rf $(VENV) $(INTEROP) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(INTEROP) .axe demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

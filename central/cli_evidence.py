@@ -60,11 +60,11 @@ def status(state: State, day: str | None) -> None:
 
 def _closings(found: DayClosings) -> dict[str, object]:
     for one in found.silent:
-        say(f"CHƯA KHÓA SỔ: {one.site} (nút {one.node}), {one.doses} mũi đã về trung tâm")
+        say(f"CHƯA CHỐT NGÀY: {one.site} (nút {one.node}), {one.doses} mũi đã về trung tâm")
     for closed in found.closed:
         sheet = closed.sheet
         say(
-            f"Đã khóa sổ: {closed.site} (nút {closed.node}), ghi nhận {sheet.recorded} mũi, "
+            f"Đã chốt ngày: {closed.site} (nút {closed.node}), ghi nhận {sheet.recorded} mũi, "
             f"chấp nhận {sheet.admitted}; trung tâm đếm {closed.counted}"
         )
     return {

@@ -115,8 +115,8 @@ PROBLEMS: Final[dict[Code, Problem]] = {
         "Ký lại các mũi tiêm trong một lượt mới.", "The doses do not give the signed root."),
     Code.COUNT_MISMATCH: Problem(422, "Số người hoặc số mũi tiêm không khớp với bản kê đã ký.",
         "Ký lại các mũi tiêm trong một lượt mới.", "People or doses differ from the signed counts."),
-    Code.FACILITY_MISMATCH: Problem(422, "Lô ký hoặc phiếu khóa sổ thuộc về cơ sở tiêm khác.",
-        "Chỉ gửi lô ký và phiếu khóa sổ của chính cơ sở này.",
+    Code.FACILITY_MISMATCH: Problem(422, "Lô ký hoặc phiếu chốt ngày thuộc về cơ sở tiêm khác.",
+        "Chỉ gửi lô ký và phiếu chốt ngày của chính cơ sở này.",
         "The batch or closing sheet names another facility or node."),
     Code.PURPOSE: Problem(422, "Mục đích của lượt ký không hợp với ngày tiêm.",
         "Chọn đúng mục đích (trong ngày, tồn đọng, đính chính) rồi ký lại.",
@@ -124,8 +124,8 @@ PROBLEMS: Final[dict[Code, Problem]] = {
     Code.TIME_WINDOW: Problem(422, "Thời điểm ký không nằm trong khoảng thời gian chứng minh được.",
         "Kiểm tra đồng hồ của máy, đồng bộ rồi ký lại.", "The claimed time is outside the provable window."),
     # What a closing sheet says.
-    Code.CLOSING_SUMS: Problem(422, "Các số liệu trong phiếu khóa sổ không khớp với nhau.",
-        "Lập lại phiếu khóa sổ của ngày; nếu vẫn lỗi, báo bộ phận hỗ trợ.",
+    Code.CLOSING_SUMS: Problem(422, "Các số liệu trong phiếu chốt ngày không khớp với nhau.",
+        "Lập lại phiếu chốt ngày của ngày; nếu vẫn lỗi, báo bộ phận hỗ trợ.",
         "The counts of the closing sheet contradict each other."),
     # What is said of one dose.
     Code.DOSE_FACILITY: Problem(422, "Mũi tiêm không được thực hiện tại cơ sở này.",

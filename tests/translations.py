@@ -34,7 +34,9 @@ TABLES: Final = (
 )
 # Words that lists and cards are read by, or that are written into files for the authorities; no page says them.
 NOT_SAID: Final = frozenset({"day_list.py", "day_list_cells.py", "day_list_row.py", "identity_papers.py"})
-VIETNAMESE: Final = re.compile("[à-ỹđÀ-ỸĐ]")
+VIETNAMESE: Final = re.compile("[À-ÖØ-öø-ɏẠ-ỹ]")
+# A pattern by which texts are read is no text.
+_PATTERN: Final = "(?P<"
 _PLACE: Final = re.compile(r"%\((\w+)\)[sd]")
 
 Message = str | tuple[str, str]
@@ -43,18 +45,31 @@ Message = str | tuple[str, str]
 def messages() -> dict[Message, set[str]]:
     """Every text that a page may say, with the files that say it; a pair is singular and plural."""
     found: dict[Message, set[str]] = {}
-    keywords = {**DEFAULT_KEYWORDS, "plural": (1, 2)}
-    methods = [("**.py", "python"), ("templates/**.html", "jinja2")]
     for name, _line, text, _comments, _context in extract_from_dir(
-        str(PAGES), method_map=methods, keywords=keywords, options_map={}
+        str(PAGES), method_map=[("templates/**.html", "jinja2")], keywords=DEFAULT_KEYWORDS, options_map={}
     ):
         key = (str(text[0]), str(text[1])) if isinstance(text, tuple | list) else str(text)
         found.setdefault(key, set()).add(f"edge/web/{name}")
-    for path in (*TABLES, *sorted(PAGES.rglob("*.py"))):
+    modules = sorted(PAGES.rglob("*.py"))
+    for path in modules:
+        for message in marked(path.read_text(encoding="utf-8")):
+            found.setdefault(message, set()).add(str(path.relative_to(ROOT)))
+    for path in (*TABLES, *modules):
         if path.name not in NOT_SAID:
             for constant in constants(path.read_text(encoding="utf-8")):
                 found.setdefault(constant, set()).add(str(path.relative_to(ROOT)))
     return found
+
+
+def marked(code: str) -> Iterator[Message]:
+    """The texts of a module that stand in `_(…)` and `plural(…, …)`, within f-strings as well."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"_", "plural"}:
+            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            if node.func.id == "plural":
+                yield texts[0], texts[1]
+            else:
+                yield texts[0]
 
 
 def constants(code: str) -> Iterator[str]:
@@ -62,8 +77,9 @@ def constants(code: str) -> Iterator[str]:
     for node in ast.parse(code).body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             for part in ast.walk(node.value):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str) and VIETNAMESE.search(part.value):
-                    yield part.value
+                text = part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""
+                if VIETNAMESE.search(text) and _PATTERN not in text:
+                    yield text
 
 
 def places(text: str) -> list[str]:
@@ -106,6 +122,8 @@ def untranslated(catalog: Catalog) -> list[Message]:
 def merge(old: Catalog, pairs: list[list[str]]) -> None:
     """Take translations: [text, English] or [singular, plural, English singular, English plural]."""
     for pair in pairs:
+        # A message that is there already would keep its old translation.
+        old.delete(pair[0])
         if len(pair) == 2:
             old.add(pair[0], pair[1])
         else:

@@ -202,11 +202,11 @@ def test_the_page_puts_the_silent_sites_first_and_says_why_doses_wait(world: Wor
     sheet = sheet_of(here, admitted=3, recorded=10, signed=8, received=5, quarantined=1, waiting=waiting)
     close(here, replace(sheet, revision=2, remark="Đã báo <y tế> xã"))
     said = words(world, f"/operator/closings?day={DAY}")
-    assert "1 nút đã khóa sổ, 1 nút có mũi tiêm mà chưa khóa sổ, 1 nút chưa có tin gì" in said
-    assert "Trạm y tế 19002 nút 19002A 2 ! Chưa khóa sổ 17:00" in said
+    assert "1 nút đã chốt ngày, 1 nút có mũi tiêm mà chưa chốt ngày, 1 nút chưa có tin gì" in said
+    assert "Trạm y tế 19002 nút 19002A 2 ! Chưa chốt ngày 17:00" in said
     assert "Trạm y tế 19001 nút 19001A 10 8 5 3" in said
     assert "1 ký chậm, chưa ghi lý do 1 lô hết hạn 2 new-word 3 đã ký, chưa có biên nhận ✓ Khớp" in said
-    assert "17:00, Trần Thị Lan bản khóa sổ lần 2 Đã báo <y tế> xã về trung tâm 17:00" in said
+    assert "17:00, Trần Thị Lan bản chốt lần 2 Đã báo <y tế> xã về trung tâm 17:00" in said
     assert f"Trạm y tế {nowhere.facility} nút {nowhere.node}" in said
     order = [said.index(part) for part in ("19002A", "19001A", "19003A")]
     assert order == sorted(order)
@@ -221,7 +221,7 @@ def test_the_page_says_how_many_doses_the_centre_has_more_or_fewer(world: World)
     said = words(world, "/operator/closings")
     assert "… Trung tâm có thêm 2 mũi" in said
     assert "✕ Trung tâm thiếu 1.003 mũi" in said
-    assert "Có mũi tiêm, chưa khóa sổ" not in said
+    assert "Có mũi tiêm, chưa chốt ngày" not in said
 
 
 def test_the_page_is_linked_asks_for_a_day_and_is_served_here_alone(world: World) -> None:
@@ -232,8 +232,8 @@ def test_the_page_is_linked_asks_for_a_day_and_is_served_here_alone(world: World
     back = client.get("/operator/closings").text
     assert f'href="/operator?day={DAY}"' in back
     assert 'href="/operator/closings?day=2022-04-15" aria-current="page"' in back
-    assert "Chưa có cơ sở nào khóa sổ ngày này" in words(world, "/operator/closings?day=2022-04-10")
-    assert "Khóa sổ ngày 15/04/2022" in words(world, "/operator/closings?day=all")
+    assert "Chưa có cơ sở nào chốt ngày này" in words(world, "/operator/closings?day=2022-04-10")
+    assert "Chốt ngày 15/04/2022" in words(world, "/operator/closings?day=all")
     assert client.get("/operator/closings?day=2022-04-31").status_code == 400
     assert client.get("/operator/closings", environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 403
 
@@ -284,7 +284,7 @@ def test_the_command_line_names_the_closings_of_a_day(world: World, tmp_path: Pa
     assert told["unheard"] == []
     assert told["closed"]["19001A"]["waiting"] == {"unsigned": 1}
     assert (told["closed"]["19001A"]["counted"], told["closed"]["19001A"]["agreement"]) == (2, "same")
-    assert "CHƯA KHÓA SỔ: Trạm y tế 19002" in asked.stderr
+    assert "CHƯA CHỐT NGÀY: Trạm y tế 19002" in asked.stderr
     assert "Trần Thị Lan" not in asked.output
     without = CliRunner().invoke(main, ["--directory", place, "status", "--json"], catch_exceptions=False)
     assert "closings" not in json.loads(without.stdout)

@@ -1,7 +1,9 @@
 """What stands around every page.
 
 In reading order: `node` (the open node behind the pages), `security` (Host, Origin, CSRF, headers), `sessions` (who is
-signed in at which browser), `access` (which roles may open which page), `problems` (errors as pages), `language`
-(Vietnamese and English), `formats` and `sentences` (how numbers, times and states are written), `form_words` (what
-stands beside fields), `header` (what every page shows on top), `charts`.
+signed in at which browser), `access` (which roles may open which page), `guard` (holds every request against it),
+`drafts` (nothing typed is lost), `account_form`, `places` (the way between the pages), `problems` (errors as pages),
+`language` (Vietnamese and English), `formats` and `sentences` (how numbers, times and states are written), `form_words`
+(what stands beside fields), `header` (what every page shows on top), `charts`, `pictures`, `qr_svg`, `work_progress`
+and `long_work` (what takes longer than a page may).
 """

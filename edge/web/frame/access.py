@@ -1,34 +1,45 @@
-"""Which roles may open which page. Every view says so itself; a view that does not is a mistake of ours.
+"""Which roles may open which page, and who is at this browser.
 
-`require` runs before every page: without an account yet it leads to the first one, without a session to the sign-in, in
-a locked session to the password, and past a role that is missing to a page that says whom to ask.
+Every view says for whom it is; a view that does not is a mistake of ours. `guard` holds every request against it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
-from flask import Flask, current_app, g, redirect, request, session, url_for
+from flask import Flask, current_app, g, request, session
+from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import Forbidden
-from werkzeug.wrappers import Response
 
 from edge.domain.roles import Role
-from edge.store import users
+from edge.store import settings, users
+from edge.store.passwords import Passwords
+from edge.store.settings import Setting
 from edge.store.users import User
 from edge.web.frame.node import node
-from edge.web.frame.sessions import Session, Sessions
+from edge.web.frame.sessions import TOKEN_BYTES, Sessions
 
 BADGE: Final = "who"
-# How long a browser may lie untouched before it asks for the password again.
-IDLE_SECONDS: Final = 15 * 60
 # For views that need a person, whatever the role.
 SIGNED_IN: Final = frozenset(Role)
 # For views without a person: signing in, the first account, the language, a device that asks to be admitted.
 ANYBODY: Final[frozenset[Role]] = frozenset()
-_KEY: Final = "hcvx-sessions"
+_SESSIONS: Final = "hcvx-sessions"
+_PASSWORDS: Final = "hcvx-passwords"
 _ALLOWED: Final = "hcvx_allowed"
 _View = TypeVar("_View", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who is at this browser. `wanted` is the page with which a locked session goes on."""
+
+    user: User
+    is_locked: bool
+    wanted: str
+    idle_seconds: int
 
 
 class RoleMissingError(Forbidden):
@@ -72,62 +83,114 @@ def allowed_roles(app: Flask, endpoint: str) -> frozenset[Role]:
     return cast("frozenset[Role]", getattr(view, _ALLOWED))
 
 
-def install(app: Flask) -> None:
-    """Ask before every page who is there. Raises KeyError for a view that does not say whom it is for."""
+def install(app: Flask, passwords: Passwords) -> None:
+    """Prepare an application whose views are all registered. Raises KeyError for one that does not say whom it is for.
+
+    Args:
+        passwords: how passwords are protected and compared.
+    """
     for endpoint in app.view_functions:
         allowed_roles(app, endpoint)
-    app.extensions[_KEY] = Sessions()
-    app.before_request(require)
+    app.extensions[_SESSIONS] = Sessions()
+    app.extensions[_PASSWORDS] = passwords
+    app.session_interface = _Cookies()
+    app.jinja_env.globals["may_open"] = may_open
 
 
 def sessions() -> Sessions:
     """The sessions of the current application."""
-    return cast("Sessions", current_app.extensions[_KEY])
+    return cast("Sessions", current_app.extensions[_SESSIONS])
 
 
-def require() -> Response | None:
-    """Let the page begin, or lead to where somebody signs in. Raises RoleMissingError."""
-    if request.endpoint is None:
-        # No such page: what says so needs nobody.
-        return None
-    needed = allowed_roles(current_app, request.endpoint)
-    if request.endpoint == "static":
-        return None
-    user, is_locked = _who()
-    if user is not None and not is_locked:
-        g.user = user
-    if needed == ANYBODY:
-        return None
-    if user is None or is_locked:
-        return redirect(url_for("accounts.sign_in"), 303)
-    if not user.roles & needed:
-        raise RoleMissingError(needed)
-    return None
+def passwords() -> Passwords:
+    """How the current application protects passwords."""
+    return cast("Passwords", current_app.extensions[_PASSWORDS])
+
+
+def may_open(endpoint: str) -> bool:
+    """Whether whoever is at this browser may open a page. KeyError where there is no such page."""
+    user = signed_in_user()
+    return user is not None and bool(user.roles & allowed_roles(current_app, endpoint))
 
 
 def current_user() -> User:
-    """Who is at this browser; only behind `require`, on a page that is not for anybody."""
-    return cast("User", g.user)
+    """Who is at this browser; only on a page that is not for anybody."""
+    user = signed_in_user()
+    assert user is not None
+    return user
 
 
 def signed_in_user() -> User | None:
-    """Who is at this browser, if somebody is."""
-    found: User | None = g.get("user")
+    """Who is at this browser with an open session, if somebody is; read once for each request."""
+    found = current_visit()
+    return None if found is None or found.is_locked else found.user
+
+
+def current_visit() -> Visit | None:
+    """The user and the standing of this browser's session, locked or not; read once for each request."""
+    if "visit" not in g:
+        g.visit = _visit()
+    found: Visit | None = g.visit
     return found
 
 
-def current_session() -> Session | None:
-    """The session of this browser, locked or not."""
+def forget_visit() -> None:
+    """Let this request's page be one for nobody: the store, which knows who it is, cannot be asked."""
+    g.visit = None
+
+
+def begin_session(user: User) -> None:
+    """Sign somebody in at this browser, under a token and a cookie that nobody has seen before."""
+    open_node = node()
+    end_session()
+    token = open_node.entropy.token(TOKEN_BYTES).hex()
+    sessions().start(token, user.user_id, at=open_node.clock.now())
+    session[BADGE] = token
+    g.pop("visit", None)
+
+
+def continue_session() -> None:
+    """Unlock this browser's session under a fresh token; forms that lie open in it keep their own."""
+    open_node = node()
+    fresh = open_node.entropy.token(TOKEN_BYTES).hex()
+    sessions().unlock(badge(), fresh, at=open_node.clock.now())
+    session[BADGE] = fresh
+    g.pop("visit", None)
+
+
+def end_session() -> None:
+    """Forget this browser's session and everything in its cookie."""
+    sessions().end(badge())
+    session.clear()
+    g.pop("visit", None)
+
+
+def badge() -> str:
+    """The token of this browser, or ""."""
     token = session.get(BADGE, "")
-    if not isinstance(token, str) or not token:
+    return token if isinstance(token, str) else ""
+
+
+def _visit() -> Visit | None:
+    token = badge()
+    if not token:
         return None
-    return sessions().find(token, at=node().clock.now(), idle_seconds=IDLE_SECONDS)
+    open_node = node()
+    with open_node.database.read() as tables:
+        idle_seconds = 60 * settings.get(tables, Setting.IDLE_MINUTES)
+        found = sessions().find(token, at=open_node.clock.now(), idle_seconds=idle_seconds)
+        user = None if found is None else users.get(tables, found.user_id)
+    if found is None or user is None:
+        return None
+    # Another process may have closed the account or changed it: `hcvx-edge user` knows no sessions.
+    if not user.is_active or user.changed_at > found.started_at:
+        sessions().end(token)
+        return None
+    return Visit(user, is_locked=found.is_locked, wanted=found.wanted, idle_seconds=idle_seconds)
 
 
-def _who() -> tuple[User | None, bool]:
-    found = current_session()
-    if found is None:
-        return None, False
-    with node().database.read() as tables:
-        user = users.get(tables, found.user_id)
-    return (user if user is not None and user.is_active else None), found.is_locked
+class _Cookies(SecureCookieSessionInterface):
+    """The session's cookie, for https alone where the page came by https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002
+        return request.is_secure

@@ -14,7 +14,7 @@ from typing import Final
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, has_request_context, request
+from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale  # type: ignore[import-untyped]
 
 from edge.web.frame.access import signed_in_user
@@ -66,7 +66,13 @@ def language() -> str:
 
 
 def _texts() -> NullTranslations:
-    return _catalog(language())
+    if not has_request_context():
+        return _catalog(VIETNAMESE)
+    # A page says some hundred texts; which language it is in does not change between them.
+    if "texts" not in g:
+        g.texts = _catalog(language())
+    found: NullTranslations = g.texts
+    return found
 
 
 @cache

@@ -11,14 +11,19 @@ from traceback import format_tb
 from types import MappingProxyType
 from typing import Any, Final
 
-from flask import Flask, Response, current_app, g, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from edge.domain.code_words import words
 from edge.domain.pass_journal import PASS_WORDS, PassRefusedError
 from edge.domain.refusals import RefusedError, Words
+from edge.domain.roles import ROLE_WORDS, Role
+from edge.store import users
 from edge.store.errors import StoreCode, StoreError
+from edge.web.frame.access import RoleMissingError
+from edge.web.frame.header import draw_bare
+from edge.web.frame.node import node
 from sync_protocol.errors import ProtocolError
 from sync_protocol.signers.token_errors import TokenError
 
@@ -46,6 +51,11 @@ _PAGES: Final[Mapping[int, Words]] = MappingProxyType(
             "a bug of ours",
         ),
     }
+)
+ROLE_MISSING: Final = Words(
+    "Trang này không thuộc phần việc của bạn",
+    "Nhờ người có vai trò dưới đây làm, hoặc nhờ người quản lý giao thêm vai trò cho bạn.",
+    "none of your roles may open this page",
 )
 _CALL: Final = "Gọi bộ phận kỹ thuật; dữ liệu đã lưu không mất."
 _STORE: Final[Mapping[StoreCode, Words]] = MappingProxyType(
@@ -98,6 +108,7 @@ def install(app: Flask) -> None:
     """Show every error as a page, and log those that are bugs of ours without a word of what was typed."""
     app.register_error_handler(CSRFError, _show_csrf)
     app.register_error_handler(SecurityError, _show_foreign_host)
+    app.register_error_handler(RoleMissingError, _show_role_missing)
     app.register_error_handler(HTTPException, _show_http)
     for family in _STATUS:
         app.register_error_handler(family, show_refusal)
@@ -125,8 +136,8 @@ def show_refusal(error: Exception) -> tuple[str, int]:
     """A page that says what happened, why, and what to do next."""
     code, said = error_words(error)
     if isinstance(error, StoreError):
-        # The header reads the store as well: this page does without it.
-        g.header = None
+        # The base page reads the store as well: this page does without it.
+        draw_bare()
     status = next(status for family, status in _STATUS.items() if isinstance(error, family))
     return _page(code, said), status
 
@@ -140,17 +151,37 @@ def _show_foreign_host(_: SecurityError) -> Response:
     return Response("Địa chỉ này không phải của máy.\n", 400, mimetype="text/plain")
 
 
+def _show_role_missing(error: RoleMissingError) -> tuple[str, int]:
+    with node().database.read() as tables:
+        known = [user for user in users.all_users(tables) if user.is_active]
+    roles = [role for role in Role if role in error.needed]
+    return (
+        render_template(
+            "frame/role_missing.html",
+            code="role-missing",
+            words=ROLE_MISSING,
+            roles=[ROLE_WORDS[role] for role in roles],
+            people=[user.name for user in known if user.roles & error.needed],
+            managers=[user.name for user in known if Role.MANAGER in user.roles],
+        ),
+        403,
+    )
+
+
 def _show_http(error: HTTPException) -> tuple[str, int]:
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, HTTPException):
+        # A page that shows what was wrong with a form found that what the form is about is gone.
+        error = error.original_exception
     status = error.code or 500
     if status >= 500:
-        g.header = None
+        draw_bare()
     return _page(f"http-{status}", _PAGES.get(status, _PAGES[400])), status
 
 
 def _show_bug(error: Exception) -> tuple[str, int]:
     assert error.__traceback__ is not None
     current_app.log_exception((type(error), error, error.__traceback__))
-    g.header = None
+    draw_bare()
     return _page("http-500", _PAGES[500]), 500
 
 

@@ -20,12 +20,19 @@ _MOST: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One signed-in browser. `seen_at` is the latest request, epoch seconds UTC."""
+    """One signed-in browser.
+
+    Attributes:
+        started_at: when the password was last given, epoch seconds UTC.
+        seen_at: the latest request.
+        wanted: the path of the page to go on with after the password; "" for none in particular.
+    """
 
     user_id: UserId
     started_at: int
     seen_at: int
     is_locked: bool = False
+    wanted: str = ""
 
 
 class Sessions:
@@ -54,12 +61,19 @@ class Sessions:
                 self._sessions[_key(token)] = found
             return found
 
-    def lock(self, token: str) -> None:
-        """Lock a session at once: somebody leaves the desk."""
+    def lock(self, token: str, *, wanted: str) -> None:
+        """Lock a session at once, or say of a locked one with which page it goes on: "" for no other than before."""
         with self._lock:
             found = self._sessions.get(_key(token))
             if found is not None:
-                self._sessions[_key(token)] = replace(found, is_locked=True)
+                self._sessions[_key(token)] = replace(found, is_locked=True, wanted=wanted or found.wanted)
+
+    def unlock(self, token: str, fresh: str, *, at: int) -> None:
+        """Let a locked session go on under a fresh token: its person has given the password."""
+        with self._lock:
+            found = self._sessions.pop(_key(token), None)
+            if found is not None:
+                self._sessions[_key(fresh)] = Session(found.user_id, started_at=at, seen_at=at)
 
     def end(self, token: str) -> None:
         """Forget a session."""

@@ -1,0 +1,113 @@
+"""A real Chromium, a node that serves it, and keys pressed in it; screenshots are written for people to look at."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from edge.app import make_server
+from edge.bootstrap import Node
+from edge.store.database import Database
+from tests.browser.visitor import USER_PASSWORD, make_node, send_now
+from tests.simulator import SimulatedCentre
+
+CHROMIUM: Final = shutil.which("chromium") or "chromium: run `make packages`"
+SCREENSHOTS: Final = Path(__file__).parents[2] / "screenshots"
+OPTIONS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SIZES: Final = {"wide": (1366, 768), "narrow": (360, 740)}
+
+
+@contextmanager
+def started_chromium() -> Iterator[Browser]:
+    """Chromium without a window."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        yield started
+        started.close()
+
+
+@contextmanager
+def served(directory: Path, database: Database, centre: SimulatedCentre) -> Iterator[tuple[str, Node]]:
+    """The node behind its server in a thread; gives its address and the node."""
+    node = make_node(directory, database)
+    server = make_server(node, "127.0.0.1", 0, send_now=send_now(node, centre))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}", node  # type: ignore[union-attr]
+    finally:
+        server.close()
+        thread.join(timeout=10)
+
+
+@contextmanager
+def open_page(browser: Browser, size: str = "wide", *, scripts: bool = True) -> Iterator[tuple[Page, list[str]]]:
+    """A page of this size in a browser of its own, and every address that it asked for."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, locale="vi-VN", java_script_enabled=scripts
+    )
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: pytest.fail(f"a script of ours failed: {error.name}"))
+    yield page, asked
+    context.close()
+
+
+def sign_in(page: Page, address: str, login: str) -> None:
+    """Sign in by keyboard: the cursor waits in the first field."""
+    page.goto(f"{address}/sign-in")
+    await_focus(page, "#login")
+    page.keyboard.type(login)
+    page.keyboard.press("Tab")
+    page.keyboard.type(USER_PASSWORD)
+    press(page, "Enter")
+
+
+def shoot(page: Page, name: str) -> None:
+    """Write a screenshot of the whole page; no page may be wider than the window."""
+    assert fits(page), f"{name} is too wide"
+    picture(page, name)
+
+
+def fits(page: Page) -> bool:
+    """Whether nobody has to scroll sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def picture(page: Page, name: str) -> None:
+    """Write a screenshot of the whole page."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def await_focus(page: Page, selector: str) -> None:
+    """Waits until the cursor is where the page puts it, which the browser does a moment after loading."""
+    page.locator(f":is({selector}):focus").wait_for()
+
+
+def press(page: Page, *keys: str) -> None:
+    """Press keys; the last one leads to another page, where the cursor is where that page wants it."""
+    for key in keys[:-1]:
+        page.keyboard.press(key)
+    with page.expect_navigation():
+        page.keyboard.press(keys[-1])
+    if page.locator("[autofocus]").count():
+        await_focus(page, "[autofocus]")
