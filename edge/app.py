@@ -1,10 +1,12 @@
-"""The node's web application: every page, behind every check, served to this machine and to no other.
+"""The node's web application: every page, behind every check, and the server for this machine's own browser.
 
-`hcvx-edge run` puts `create_app` behind waitress and starts the background exchange; `serve` is the pages alone.
+`hcvx-edge run` puts `create_app` behind waitress and starts the background exchange; with `--lan` the same application
+stands behind the server of `edge.lan` as well. `serve` is the pages alone.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -13,64 +15,120 @@ from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from edge.bootstrap import Node
 from edge.jobs import exchange_once, open_central
-from edge.web.desks import correction, injection, people
-from edge.web.frame import access, formats, language, problems, security
-from edge.web.frame.header import header
+from edge.store.passwords import Passwords
+from edge.web.desks import (
+    correction,
+    injection,
+    observation,
+    people,
+    reaction,
+    reception,
+    roster,
+    slip,
+    vials,
+)
+from edge.web.frame import access, drafts, formats, guard, language, long_work, problems, security
+from edge.web.frame.header import frame
 from edge.web.frame.node import Behind, attach, require_enrolment
-from edge.web.house import accounts, sync
-from edge.web.office import signing, today
+from edge.web.house import accounts, audit, devices, first_account, settings_page, sync, users
+from edge.web.house import help as help_pages
+from edge.web.office import (
+    approvals_page,
+    closing,
+    exports,
+    list_import,
+    reports,
+    signing,
+    signing_run,
+    today,
+    work_lists,
+)
 from edge.workflow.exchange import ExchangeResult
 
 # Where the pages are served, and the names under which a browser may ask for them. Not ::1, since werkzeug's check of
 # the Host cannot name an IPv6 address, and a page without that check is not served.
 LOOPBACK: Final = ("127.0.0.1", "localhost")
+# More than any answer has.
+_MEMORY_BYTES: Final = 256 * 1024 * 1024
 
 
-def create_app(node: Node, *, send_now: Callable[[], ExchangeResult] | None = None) -> Flask:
+def create_app(
+    node: Node,
+    *,
+    send_now: Callable[[], ExchangeResult] | None = None,
+    passwords: Passwords | None = None,
+    lan: devices.Lan | None = None,
+) -> Flask:
     """Build the application over an open node.
 
     Args:
         node: stays the caller's to close.
         send_now: runs one exchange in the caller's thread; None for one with the centre of the enrolment.
+        passwords: how the users' passwords are protected; None for the cost that real ones need.
+        lan: where the pages are served on the clinic's network, if they are.
     """
     app = problems.Pages("edge.web")
+    # First of all: nothing is said to a device that nobody has let in.
+    devices.install(app, lan)
+    long_work.install(app, node.clock.now)
+    node.database.before_close(long_work.long_work(app).stop)
     security.install(
-        app, hosts=LOOPBACK, secret=node.entropy.token(security.SECRET_BYTES), place=str(node.config.directory)
+        app,
+        (require_enrolment, guard.require),
+        hosts=LOOPBACK,
+        secret=node.entropy.token(security.SECRET_BYTES),
+        place=str(node.config.directory),
     )
-    app.before_request(require_enrolment)
     problems.install(app)
     attach(app.extensions, Behind(node, send_now or (lambda: _exchange(node))))
     formats.install(app)
     language.install(app)
-    for page in (accounts, today, people, correction, injection, signing, sync):
+    for page in (
+        *(accounts, first_account, users, audit, settings_page, help_pages, drafts, today),
+        *(reception, roster, people, correction, injection),
+        *(work_lists, list_import),
+        *(vials, observation, reaction, slip),
+        *(signing, signing_run, approvals_page, sync, devices, reports, exports, closing),
+    ):
         app.register_blueprint(page.blueprint)
-    access.install(app)
-    app.context_processor(lambda: {"header": header(), "user": access.signed_in_user()})
+    access.install(app, passwords or Passwords())
+    app.context_processor(frame)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     return app
 
 
 def make_server(
-    node: Node, host: str, port: int, *, send_now: Callable[[], ExchangeResult] | None = None
+    node: Node,
+    host: str,
+    port: int,
+    *,
+    send_now: Callable[[], ExchangeResult] | None = None,
+    app: Flask | None = None,
 ) -> BaseWSGIServer | MultiSocketServer:
     """Listen, without answering yet: `run()` of the result answers until `close()`.
 
     Args:
-        host: 127.0.0.1 or localhost; everything else is a ValueError, since the pages know no users yet.
+        host: 127.0.0.1 or localhost; everything else is a ValueError, since plain HTTP never leaves this machine.
         port: TCP port, 0 for any free one (`effective_port` of the result).
         send_now: as in `create_app`.
+        app: as `create_app` gave it, where another server has it too; None for one of its own.
     """
     if host not in LOOPBACK:
         raise ValueError("the pages are served on a loopback address only")
+    # That a request waits a moment for a thread is nothing to tell the person at the terminal.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     return create_server(
-        create_app(node, send_now=send_now),
+        app or create_app(node, send_now=send_now),
         host=host,
         port=port,
         threads=node.config.threads,
         # What the server calls itself is nobody's business; bodies are bounded before they are buffered.
         ident="",
-        max_request_body_size=security.FORM_BYTES,
+        max_request_body_size=security.UPLOAD_BYTES,
+        # What does not fit into memory would go to a file, in the clear: everything that is served or taken does.
+        inbuf_overflow=_MEMORY_BYTES,
+        outbuf_overflow=_MEMORY_BYTES,
     )
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
+from io import StringIO
 from typing import Final
 
 import click
+from qrcode.constants import ERROR_CORRECT_M
+from qrcode.main import QRCode
 
-from edge.app import make_server
+from edge.app import create_app, make_server
 from edge.bootstrap import Node
 from edge.cli_state import NOT_FINISHED, REFUSED, State, json_option, pass_state
 from edge.jobs import exchange_if_due, exchange_once, open_central, start_exchange
+from edge.lan_place import Place, find_place, serve_place
 from edge.store import bundles
 from edge.web.frame.sentences import link_sentence, reason_words
 from edge.workflow.check_store import check_store
@@ -130,25 +135,44 @@ def _until_sent(node: Node, central: CentralApi) -> ExchangeResult:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=None, help="Instead of the one of the settings.")
+@click.option("--lan", is_flag=True, help="Serve the clinic's Wi-Fi as well, over HTTPS.")
+@click.option("--address", default="", metavar="IP", help="With --lan: which address of this machine.")
 @pass_state
-def run(state: State, *, port: int | None) -> None:
+def run(state: State, *, port: int | None, lan: bool, address: str) -> None:
     """Serve the pages on this machine and exchange with the centre in the background."""
+    if address and not lan:
+        raise click.UsageError("--address goes with --lan")
     node = state.node()
     # Pages need a catalogue and a code: without an enrolment this says so and ends.
     node.shelf.catalogue()
+    place = find_place(node, address) if lan else None
     central = open_central(node)
+    app = create_app(node, send_now=lambda: exchange_once(node, central), lan=place.shown if place else None)
     host = node.config.host
-    server = make_server(
-        node, host, node.config.port if port is None else port, send_now=lambda: exchange_once(node, central)
-    )
+    server = make_server(node, host, node.config.port if port is None else port, app=app)
     scheduler = start_exchange(node, central)
     # A service manager ends the node like Ctrl+C does: requests that are under way are answered first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    taken = getattr(server, "effective_port", node.config.port)
-    state.say(f"✓ Mở trình duyệt tại http://{host}:{taken}/ (Ctrl+C để dừng)")
     try:
-        server.run()
+        with serve_place(node, place, app) if place else nullcontext():
+            taken = getattr(server, "effective_port", node.config.port)
+            state.say(f"✓ Mở trình duyệt tại http://{host}:{taken}/ (Ctrl+C để dừng)")
+            if place:
+                _say_place(state, place)
+            server.run()
     finally:
         server.close()
         scheduler.shutdown(wait=False)
         central.close()
+
+
+def _say_place(state: State, place: Place) -> None:
+    """The network's address in words and as a QR, and what to compare on the tablet."""
+    code = QRCode(error_correction=ERROR_CORRECT_M)
+    code.add_data(place.shown.url)
+    drawn = StringIO()
+    code.print_ascii(out=drawn, invert=True)
+    state.say(drawn.getvalue())
+    state.say(f"✓ Máy tính bảng trên Wi-Fi của cơ sở: mở {place.shown.url}")
+    state.say(f"  Dấu vân tay (SHA-256, phần đầu): {place.shown.fingerprint}")
+    state.say("  Người quản lý nhận từng thiết bị ở trang Thiết bị.")

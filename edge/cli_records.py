@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -19,6 +20,7 @@ from edge.domain.row_verdict import ProposalChoice, RowState, RowVerdict
 from edge.workflow.check_identity import check_identity as check_identity_workflow
 from edge.workflow.import_day_list import apply_plan, plan_import
 from edge.workflow.import_pack import import_pack as import_pack_workflow
+from edge.workflow.import_roster import RosterState, RosterVerdict, apply_roster, plan_roster
 from edge.workflow.record_dose import Submission, record_dose
 from sync_protocol.errors import Code
 
@@ -29,6 +31,14 @@ _STATE_WORDS: Final = {
     RowState.CONFLICT: "mâu thuẫn",
     RowState.PROPOSED: "cần quyết định",
     RowState.BROKEN: "hỏng",
+}
+_ROSTER_WORDS: Final = {
+    RosterState.NEW: "người mới",
+    RosterState.KNOWN: "đã có hồ sơ",
+    RosterState.SAME: "đã trong danh sách",
+    RosterState.CONFLICT: "mâu thuẫn",
+    RosterState.PROPOSED: "cần quyết định",
+    RosterState.BROKEN: "hỏng",
 }
 _ROWS_TOLD: Final = 40
 _DOSE_JSON_BYTES: Final = 64 * 1024
@@ -71,17 +81,45 @@ def import_list(state: State, file: Path, *, applies: bool, late_reason: str, pr
             "applied": applies,
             "sheet": plan.sheet,
             "rows": {row_state.value: counts.get(row_state, 0) for row_state in RowState},
-            "findings": [
-                {
-                    "row": verdict.row_number,
-                    "state": verdict.state.value,
-                    "codes": [f.code.value for f in verdict.findings],
-                }
-                for verdict in plan.verdicts
-                if verdict.findings
-            ],
+            "findings": _findings(plan.verdicts),
         }
     )
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option("--day", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The local day of the roster.")
+@click.option("--apply", "applies", is_flag=True, help="Write the good rows; without it nothing is written.")
+@click.option(
+    "--proposals",
+    type=click.Choice([choice.value for choice in ProposalChoice]),
+    default=ProposalChoice.LEAVE_OUT.value,
+    show_default=True,
+    help="What becomes of rows with a proposed value.",
+)
+@by_option
+@json_option
+@pass_state
+def import_roster(state: State, file: Path, *, day: datetime, applies: bool, proposals: str, by: str) -> None:
+    """Import the list of people who are expected on a day (XLSX or CSV); by default a dry run."""
+    node = state.node()
+    now = node.clock.now()
+    vocabulary = node.shelf.vocabulary()
+    local = day.date().isoformat()
+    plan = plan_roster(node.database, open_day_list(file), day=local, vocabulary=vocabulary, at=now)
+    for heading in plan.header.unknown:
+        state.say(f"! Cột không dùng: {heading}")
+    _tell_rows(state, plan.verdicts)
+    counts = plan.counts
+    if applies:
+        choice = ProposalChoice(proposals)
+        counts = apply_roster(node.database, plan, choice=choice, vocabulary=vocabulary, at=now, by=by)
+    told = ", ".join(f"{number} {_ROSTER_WORDS[row_state]}" for row_state, number in sorted(counts.items()))
+    tail = "đã ghi" if applies else "chạy thử, chưa ghi gì; thêm --apply để ghi"
+    state.say(f"{sum(counts.values())} dòng cho ngày {local}: {told} ({tail}).")
+    rows = {row_state.value: counts.get(row_state, 0) for row_state in RosterState}
+    findings = _findings(plan.verdicts)
+    state.emit({"ok": True, "applied": applies, "day": local, "sheet": plan.sheet, "rows": rows, "findings": findings})
 
 
 @click.command()
@@ -137,12 +175,23 @@ def import_pack(state: State, file: Path, *, by: str) -> None:
     state.emit({"ok": True, "version": held.version, "people": held.people, "expires_at": held.expires_at})
 
 
-def _tell_rows(state: State, verdicts: Iterable[RowVerdict]) -> None:
+def _findings(verdicts: Iterable[RowVerdict | RosterVerdict]) -> list[dict[str, object]]:
+    return [
+        {"row": verdict.row_number, "state": verdict.state.value, "codes": [f.code.value for f in verdict.findings]}
+        for verdict in verdicts
+        if verdict.findings
+    ]
+
+
+def _tell_rows(state: State, verdicts: Iterable[RowVerdict | RosterVerdict]) -> None:
     """Each row that is not simply new or known: its number and why. Never a value: those are people's data."""
     told = [verdict for verdict in verdicts if verdict.findings]
     for verdict in told[:_ROWS_TOLD]:
         reasons = "; ".join(f"{finding.field}: {words(finding.code).vi}" for finding in verdict.findings)
-        state.say(f"  dòng {verdict.row_number} [{_STATE_WORDS[verdict.state]}] {reasons}")
+        words_of_state = (
+            _STATE_WORDS[verdict.state] if isinstance(verdict, RowVerdict) else _ROSTER_WORDS[verdict.state]
+        )
+        state.say(f"  dòng {verdict.row_number} [{words_of_state}] {reasons}")
     if len(told) > _ROWS_TOLD:
         state.say(f"  … và {len(told) - _ROWS_TOLD} dòng nữa (xem đủ bằng --json)")
 

@@ -23,8 +23,9 @@ from sync_protocol.signers.token_errors import TokenError
 
 DIRECTORY_VARIABLE: Final = "HCVX_EDGE_DIRECTORY"
 PASSPHRASE_VARIABLE: Final = "HCVX_EDGE_PASSPHRASE"  # noqa: S105
+USER_PASSWORD_VARIABLE: Final = "HCVX_EDGE_USER_PASSWORD"  # noqa: S105
 # Ours alone; everything else that begins with HCVX_EDGE_ is a setting, and a wrong one is an error.
-_OWN_VARIABLES: Final = frozenset({DIRECTORY_VARIABLE, PASSPHRASE_VARIABLE})
+_OWN_VARIABLES: Final = frozenset({DIRECTORY_VARIABLE, PASSPHRASE_VARIABLE, USER_PASSWORD_VARIABLE})
 
 DONE: Final = 0
 REFUSED: Final = 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,8 @@ class Config:
         pkcs11_module: the token's driver, a file; "" where the URI names it.
         exchange_seconds: how often the node offers what is due.
         timeout_seconds: how long one answer of the centre is waited for.
+        lan_address: IPv4 address of this machine on the clinic's network, for `run --lan`; "" for the first one found.
+        lan_port: TCP port of the pages there, over HTTPS.
     """
 
     directory: Path
@@ -51,6 +54,8 @@ class Config:
     pkcs11_module: str = ""
     exchange_seconds: int = 60
     timeout_seconds: int = 60
+    lan_address: str = ""
+    lan_port: int = 8443
 
     @property
     def database_path(self) -> Path:
@@ -69,11 +74,12 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "threads": (1, 64),
     "exchange_seconds": (5, 86_400),
     "timeout_seconds": (1, 3_600),
+    "lan_port": (1, 65_535),
 }
-_TEXTS: Final = ("host", "centre_url", "signer", "pkcs11_module")
+_TEXTS: Final = ("host", "centre_url", "signer", "pkcs11_module", "lan_address")
 SETTINGS: Final = (*_TEXTS, *_NUMBERS)
 # Read by the command line itself, before there is a directory with settings.
-PROGRAM_VARIABLES: Final = ("HCVX_EDGE_DIRECTORY", "HCVX_EDGE_PASSPHRASE")
+PROGRAM_VARIABLES: Final = ("HCVX_EDGE_DIRECTORY", "HCVX_EDGE_PASSPHRASE", "HCVX_EDGE_USER_PASSWORD")
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 TEMPLATE: Final = """\
@@ -88,6 +94,8 @@ TEMPLATE: Final = """\
 # pkcs11_module = ""
 # exchange_seconds = 60
 # timeout_seconds = 60
+# lan_address = ""
+# lan_port = 8443
 """
 
 
@@ -137,6 +145,15 @@ def _read_file(path: Path, problems: list[str]) -> Mapping[str, object]:
         return {}
 
 
+def is_lan_address(text: str) -> bool:
+    """Whether this is the IPv4 address of one machine: not that of every one, nor of a group."""
+    try:
+        address = IPv4Address(text)
+    except ValueError:
+        return False
+    return not (address.is_unspecified or address.is_multicast or address.is_reserved)
+
+
 def _number(name: str, value: object, problems: list[str]) -> int:
     least, greatest = _NUMBERS[name]
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= greatest:
@@ -155,4 +172,6 @@ def _text(name: str, value: object, problems: list[str]) -> str:
         problems.append(f"{name}: must be an http or https address without a slash at the end")
     if name == "signer" and value and not value.startswith(("pkcs11:", "software:")):
         problems.append(f"{name}: must begin with pkcs11: or software:")
+    if name == "lan_address" and value and not is_lan_address(value):
+        problems.append(f"{name}: must be the IPv4 address of one machine")
     return value

@@ -68,6 +68,9 @@ REQUIRED: Final = (
     Column.GIVEN_DAY,
 )
 
+# What a list of people who are expected must have; everything else it may have.
+PERSON_REQUIRED: Final = (Column.NAME, Column.BIRTH_DATE, Column.SEX)
+
 _OTHER_HEADINGS: Final[Mapping[Column, tuple[str, ...]]] = MappingProxyType(
     {
         Column.ORDER: ("TT", "Số TT", "Số thứ tự"),
@@ -138,8 +141,11 @@ class RawRow:
     cells: Mapping[Column, Cell]
 
 
-def find_header(rows: Sequence[Sequence[Cell]]) -> Header:
+def find_header(rows: Sequence[Sequence[Cell]], *, required: Sequence[Column] = REQUIRED) -> Header:
     """Find the row whose cells are headings: that one among the first 40 which names most columns.
+
+    Args:
+        required: columns that it has to name.
 
     Raises:
         RefusedError: LIST_HEADER where no row names all needed columns; the detail lists those that the best row lacks.
@@ -149,13 +155,15 @@ def find_header(rows: Sequence[Sequence[Cell]]) -> Header:
         found = _header_at(rows, index)
         if best is None or len(found.places) > len(best.places):
             best = found
-    missing = [column for column in REQUIRED if best is None or column not in best.places]
+    missing = [column for column in required if best is None or column not in best.places]
     if best is None or missing:
         raise refuse(EdgeCode.LIST_HEADER, "header", detail=", ".join(missing))
     return best
 
 
-def data_rows(rows: Sequence[Sequence[Cell]], header: Header) -> Iterator[RawRow]:
+def data_rows(
+    rows: Sequence[Sequence[Cell]], header: Header, *, required: Sequence[Column] = REQUIRED
+) -> Iterator[RawRow]:
     """The rows beneath the header that hold a person or a dose; blank rows, sums and signatures are left out.
 
     Raises:
@@ -170,7 +178,7 @@ def data_rows(rows: Sequence[Sequence[Cell]], header: Header) -> Iterator[RawRow
             if place < len(row) and not _is_blank(row[place])
         }
         # A sum or a signature has something in one of the columns, but never in two that a dose needs.
-        if sum(column in cells for column in REQUIRED) < 2:
+        if sum(column in cells for column in required) < 2:
             continue
         count += 1
         if count > LIST_ROWS:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from edge.domain.day_list import REQUIRED, Cell, Column, RawRow
+from edge.domain.day_list import PERSON_REQUIRED, REQUIRED, Cell, Column, RawRow
 from edge.domain.day_list_cells import CellError, birth_date_of, day_of, seconds_of, text_of, whole_of
 from edge.domain.dosing import DoseFacts, propose_dose_total
 from edge.domain.identity_papers import (
@@ -117,18 +117,35 @@ class ReadRow:
     proposals: tuple[Proposal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ListedPerson:
+    """Somebody who is expected: as written, as mended (else None); `written` is None where the row is broken."""
+
+    row_number: int
+    written: Recipient | None
+    mended: Recipient | None
+    findings: tuple[Finding, ...]
+    product: str
+    day: str
+
+
+def read_person_row(raw: RawRow, vocabulary: Vocabulary) -> ListedPerson:
+    """Read the person of a row; the vaccine ("" if unknown) and the local day ("" if none) are read where they are."""
+    return _RowReader(raw, vocabulary, PERSON_REQUIRED).read_person()
+
+
 def read_row(raw: RawRow, vocabulary: Vocabulary, *, late_reason: str = "") -> ReadRow:
     """Read one row; all findings of the row are reported together."""
-    return _RowReader(raw, vocabulary).read(late_reason)
+    return _RowReader(raw, vocabulary, REQUIRED).read(late_reason)
 
 
 class _RowReader:
-    def __init__(self, raw: RawRow, vocabulary: Vocabulary) -> None:
+    def __init__(self, raw: RawRow, vocabulary: Vocabulary, required: Sequence[Column]) -> None:
         self._raw = raw
         self._words = vocabulary
         self._findings: list[Finding] = []
         self._proposals: list[Proposal] = []
-        for column in REQUIRED:
+        for column in required:
             if column not in raw.cells:
                 self._find(EdgeCode.CELL_MISSING, column)
 
@@ -148,6 +165,17 @@ class _RowReader:
         self._findings += [] if mended is not None and mended.number != person.number else written_warnings
         dose = ListedDose(person, mended, facts=facts, given_day=given_day, has_time=has_time)
         return ReadRow(self._raw.row_number, dose, tuple(self._findings), tuple(self._proposals))
+
+    def read_person(self) -> ListedPerson:
+        person = self._person()
+        product = self._words.product(self._text(Column.PRODUCT, NAME_CHARS))
+        if product is None and Column.PRODUCT in self._raw.cells:
+            self._find(Code.PRODUCT_UNKNOWN, Column.PRODUCT, blocking=False)
+        day, mended = self._cell(Column.GIVEN_DAY, day_of, ""), self._mended(person)
+        row_number, code = self._raw.row_number, product.code if product else ""
+        if any(finding.blocking for finding in self._findings):
+            return ListedPerson(row_number, None, None, tuple(self._findings), code, day)
+        return ListedPerson(row_number, person, mended, tuple(self._findings), code, day)
 
     def _person(self) -> Recipient:
         nationality = self._nationality()

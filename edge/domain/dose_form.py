@@ -64,7 +64,7 @@ def read_form(texts: Mapping[str, str], *, catalogue: Catalogue, now: int) -> tu
     return recipient, facts
 
 
-def read_person(texts: Mapping[str, str], *, known: Recipient) -> Recipient:
+def read_person(texts: Mapping[str, str], *, known: Recipient | None = None) -> Recipient:
     """Read the person alone; where the number and the nationality of `known` were left alone, so is the paper.
 
     Raises:

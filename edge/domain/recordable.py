@@ -12,11 +12,10 @@ from typing import Final, TypeVar
 
 from edge.domain.dosing import DoseFacts
 from edge.domain.identity_papers import tidy_phone
-from edge.domain.refusals import EdgeCode, Finding, refuse
+from edge.domain.refusals import EdgeCode, Finding
 from sync_protocol.dose import Dose, check_dose
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.identity import EvidenceSource, IdentityEvidence, IdentityState, Recipient, require_text
-from sync_protocol.limits import NAME_CHARS
+from sync_protocol.identity import EvidenceSource, IdentityEvidence, IdentityState, Recipient
 
 _SUBMISSION: Final = re.compile(r"[A-Za-z0-9_:.\-]{8,80}")
 _NOT_CHECKED: Final = IdentityEvidence(IdentityState.WAITING, EvidenceSource.PACK, "", 0)
@@ -74,22 +73,6 @@ def check_recordable(
         return (Finding(Code.FIELD_INVALID, True, error.rule.partition(":")[0].removeprefix("dose.")),)
     # A lot may be unknown to the protocol (old doses of others); what this site gives has one.
     return () if facts.lot else (Finding(EdgeCode.CELL_MISSING, True, "lot"),)
-
-
-def read_author(text: str, field: str = "by") -> str:
-    """Return who does something, as typed and tidied; the name may become part of a signed dose.
-
-    Raises:
-        RefusedError: CELL_MISSING or FIELD_INVALID, at `field`.
-    """
-    author = " ".join(unicodedata.normalize("NFC", text).split())
-    if not author:
-        raise refuse(EdgeCode.CELL_MISSING, field)
-    try:
-        require_text(author, NAME_CHARS, what=field)
-    except ProtocolError:
-        raise refuse(Code.FIELD_INVALID, field) from None
-    return author
 
 
 def is_submission_key(text: str) -> bool:

@@ -78,6 +78,13 @@ class BundleLine:
 
 _COLUMNS: Final = "epoch, sequence, kind, state, previous, digest, inner_bytes, sealed, pass_id"
 _DUE: Final = ", ".join(f"'{state}'" for state in sorted(DUE))
+_LINE: Final = """
+SELECT b.epoch, b.sequence, b.kind, b.state, length(b.sealed), coalesce(p.doses, 0), b.pass_id, b.created_at,
+    b.offers, b.offered_at, b.problem, r.admitted_at, coalesce(r.outcome, '')
+FROM bundles AS b
+LEFT JOIN passes AS p ON p.pass_id = b.pass_id
+LEFT JOIN receipts AS r ON r.epoch = b.epoch AND r.sequence = b.sequence
+"""
 
 
 def newest(tables: Tables, epoch: int) -> Link | None:
@@ -161,17 +168,13 @@ def unsent(tables: Tables) -> int:
 
 def lines(tables: Tables, *, limit: int = 200) -> list[BundleLine]:
     """The outbox for people: what has no receipt first, then the newest delivered ones."""
-    rows = tables.execute(
-        f"""
-        SELECT b.epoch, b.sequence, b.kind, b.state, length(b.sealed), coalesce(p.doses, 0), b.pass_id, b.created_at,
-               b.offers, b.offered_at, b.problem, r.admitted_at, coalesce(r.outcome, '')
-        FROM bundles AS b
-        LEFT JOIN passes AS p ON p.pass_id = b.pass_id
-        LEFT JOIN receipts AS r ON r.epoch = b.epoch AND r.sequence = b.sequence
-        ORDER BY b.state NOT IN ({_DUE}), b.epoch DESC, b.sequence DESC LIMIT ?
-        """,
-        (limit,),
-    )
+    rows = tables.execute(f"{_LINE} ORDER BY b.state NOT IN ({_DUE}), b.epoch DESC, b.sequence DESC LIMIT ?", (limit,))
+    return [_line(row) for row in rows]
+
+
+def due_lines(tables: Tables, *, limit: int) -> list[BundleLine]:
+    """What has no receipt alone, oldest first: read over an index, however many bundles were delivered."""
+    rows = tables.execute(f"{_LINE} WHERE b.state IN ({_DUE}) ORDER BY b.epoch, b.sequence LIMIT ?", (limit,))
     return [_line(row) for row in rows]
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
 import sqlcipher3.dbapi2 as dbapi  # type: ignore[import-untyped]
-import sqlite_utils
 
 from edge.store.errors import StoreCode, StoreError
+from edge.store.lean_imports import sqlite_utils
 
 # What table modules work on: sqlite-utils upon this thread's SQLCipher connection, inside a transaction.
 Tables: TypeAlias = sqlite_utils.Database
@@ -27,12 +27,14 @@ Tracer: TypeAlias = Callable[[str, Sequence[Any] | dict[str, Any] | None], None]
 
 DATA_KEY_BYTES: Final = 32
 BUSY_TIMEOUT_MILLISECONDS: Final = 5_000
+# cache_size: 2 MB for each thread's connection; the library's own 8 MB would be half of the node's memory.
 # temp_store 2: the temporary B-tree of a sort stays in memory, since a temporary file would not be encrypted.
 PRAGMAS: Final = (
     ("journal_mode", "wal"),
     ("synchronous", "2"),
     ("foreign_keys", "1"),
     ("recursive_triggers", "1"),
+    ("cache_size", "-2000"),
     ("temp_store", "2"),
     ("trusted_schema", "0"),
     ("cell_size_check", "1"),
@@ -58,6 +60,7 @@ class Database:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: list[Tables] = []
+        self._ends: list[Callable[[], None]] = []
 
     @classmethod
     def create(cls, path: Path, key: bytes, *, tracer: Tracer | None = None) -> Database:
@@ -155,8 +158,14 @@ class Database:
         finally:
             target.close()
 
+    def before_close(self, end: Callable[[], None]) -> None:
+        """Call `end` before the connections are closed: it waits until a thread of the caller reads no more."""
+        self._ends.append(end)
+
     def close(self) -> None:
-        """Close the connections of all threads; none may be at work any more."""
+        """Close the connections of all threads; none may be at work any more, but those that `before_close` ends."""
+        for end in self._ends:
+            end()
         with self._lock:
             opened, self._opened = self._opened, []
         self._local = threading.local()

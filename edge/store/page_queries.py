@@ -1,4 +1,4 @@
-"""What only the pages ask: the newest dose of a day, whose doses these are, what differs, what replaced what."""
+"""What only the pages ask: the newest dose of a day, what differs, what replaced what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 
 from edge.store.database import Tables
-from edge.store.people import PersonId
 
 
 def newest_of_day(tables: Tables, day: str) -> int:
@@ -37,15 +36,6 @@ def sealed_passes(tables: Tables, sequences: Sequence[int]) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
-def people_of(tables: Tables, sequences: Sequence[int]) -> dict[int, PersonId]:
-    """Whose each of these doses is."""
-    rows = tables.execute(
-        "SELECT d.sequence, d.person_id FROM json_each(?) AS w JOIN doses AS d ON d.sequence = w.value",
-        (json.dumps(list(sequences)),),
-    )
-    return {int(row[0]): PersonId(row[1]) for row in rows}
-
-
 def newest_version(tables: Tables, sequence: int) -> int:
     """The version that replaces this one last, or the number itself."""
     row = tables.execute(
@@ -54,9 +44,3 @@ def newest_version(tables: Tables, sequence: int) -> int:
         (sequence,),
     ).fetchone()
     return int(row[0])
-
-
-def last_editor(tables: Tables, person_id: int) -> str:
-    """Who changed this person last, or "" for nobody that is known."""
-    row = tables.execute("SELECT changed_by FROM people WHERE person_id = ?", (person_id,)).fetchone()
-    return "" if row is None else str(row[0])

@@ -24,6 +24,7 @@ class User:
         failures: wrong passwords since the last right one.
         locked_until: epoch seconds before which no password is tried; 0 for never.
         language: "vi" or "en".
+        changed_at: when roles, password or standing last changed; sessions that began before it are over.
     """
 
     user_id: UserId
@@ -36,9 +37,12 @@ class User:
     failures: int
     locked_until: int
     language: str
+    changed_at: int
 
 
-_COLUMNS: Final = "user_id, login, name, roles, password, is_active, must_change, failures, locked_until, language"
+_COLUMNS: Final = (
+    "user_id, login, name, roles, password, is_active, must_change, failures, locked_until, language, changed_at"
+)
 
 
 def add(
@@ -68,9 +72,42 @@ def all_users(tables: Tables) -> list[User]:
     return [_user(row) for row in tables.execute(f"SELECT {_COLUMNS} FROM users ORDER BY login")]
 
 
+def set_roles(tables: Tables, user_id: UserId, roles: Iterable[Role], *, at: int) -> None:
+    """Give a user these roles and no other."""
+    _change(tables, user_id, "roles = ?", encode_roles(roles), at=at)
+
+
+def set_password(tables: Tables, user_id: UserId, password: str, *, must_change: bool, at: int) -> None:
+    """Replace a password, which also ends a lock-out. `password` is in the PHC string form."""
+    _change(
+        tables, user_id, "failures = 0, locked_until = 0, must_change = ?, password = ?", must_change, password, at=at
+    )
+
+
+def set_active(tables: Tables, user_id: UserId, is_active: bool, *, at: int) -> None:
+    """Close an account, or open it again."""
+    _change(tables, user_id, "is_active = ?", is_active, at=at)
+
+
+def set_language(tables: Tables, user_id: UserId, language: str) -> None:
+    """Remember the language that a user reads."""
+    tables.execute("UPDATE users SET language = ? WHERE user_id = ?", (language, user_id))
+
+
+def note_tries(tables: Tables, user_id: UserId, *, failures: int, locked_until: int) -> None:
+    """Remember wrong passwords in a row, and until when no password is tried."""
+    tables.execute(
+        "UPDATE users SET failures = ?, locked_until = ? WHERE user_id = ?", (failures, locked_until, user_id)
+    )
+
+
 def is_empty(tables: Tables) -> bool:
     """Whether nobody has an account yet."""
     return tables.execute("SELECT 1 FROM users LIMIT 1").fetchone() is None
+
+
+def _change(tables: Tables, user_id: UserId, what: str, *values: object, at: int) -> None:
+    tables.execute(f"UPDATE users SET {what}, changed_at = ? WHERE user_id = ?", (*values, at, user_id))
 
 
 def _one(tables: Tables, where: str, values: Sequence[object]) -> User | None:
@@ -90,4 +127,5 @@ def _user(row: Sequence[Any]) -> User:
         failures=row[7],
         locked_until=row[8],
         language=row[9],
+        changed_at=row[10],
     )

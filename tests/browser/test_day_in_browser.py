@@ -5,33 +5,22 @@ Screenshots of every page, wide and narrow, are written to `screenshots/` for pe
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from edge.app import make_server
 from edge.workflow.record_dose import Submission
-from tests.browser.visitor import PASSWORD, make_node, send_now, words_in
+from tests.browser.chrome import SIZES, await_focus, press, shoot, sign_in
+from tests.browser.chrome import open_page as open_blank
+from tests.browser.chrome import served as served_node
+from tests.browser.visitor import PASSWORD, USER_PASSWORD, add_user, words_in
 from tests.edge.clinic import NOW, Clinic, facts, make_clinic, villager
 
-CHROMIUM: Final = shutil.which("chromium") or "chromium: run `make packages`"
-SCREENSHOTS: Final = Path(__file__).parents[2] / "screenshots"
-OPTIONS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SIZES: Final = {"wide": (1366, 768), "narrow": (360, 740)}
+LOGIN: Final = "sáu"
 CARD: Final = "054185000123|123456789|Đặng Thị Ánh|01031985|Nữ|Thôn 2, Hòa Hiệp|25122021"
 PERSONAL: Final = ("Đặng", "%C4%90", "Ánh", "054185000123", "1985")
 PAGES: Final = {
@@ -39,19 +28,11 @@ PAGES: Final = {
     "dose": "/doses/new",
     "sign": "/sign",
     "sync": "/sync",
-    "waiting": "/waiting/identity-mismatch",
-    "person": "/people/10?list=identity-mismatch&day=all",
+    "waiting": "/work-lists?list=identity-mismatch",
+    "person": "/people/10?list=identity-mismatch",
     "correct": "/doses/9/correct",
     "missing": "/nowhere",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -68,61 +49,26 @@ def clinic(tmp_path: Path) -> Clinic:
 
 @contextmanager
 def served(directory: Path, clinic: Clinic) -> Iterator[str]:
-    """The node behind waitress in a thread of its own; gives its address."""
-    node = make_node(directory, clinic.database)
-    server = make_server(node, "127.0.0.1", 0, send_now=send_now(node, clinic.centre))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"  # type: ignore[union-attr]
-    finally:
-        server.close()
-        thread.join(timeout=10)
+    """The node behind its server, with one user who does everything; gives its address."""
+    with served_node(directory, clinic.database, clinic.centre) as (address, node):
+        add_user(node, login=LOGIN)
+        yield address
 
 
 @contextmanager
-def open_page(browser: Browser, size: str) -> Iterator[tuple[Page, list[str]]]:
-    """A page of this size, and every address that it asked for."""
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="vi-VN")
-    page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: pytest.fail(f"a script of ours failed: {error.name}"))
-    yield page, asked
-    context.close()
-
-
-def shoot(page: Page, name: str) -> None:
-    """Write a screenshot of the whole page; no page may be wider than the window."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is too wide"
-    page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-
-
-def await_focus(page: Page, selector: str) -> None:
-    """Waits until the cursor is where the page puts it, which the browser does a moment after loading."""
-    page.locator(f":is({selector}):focus").wait_for()
-
-
-def press(page: Page, *keys: str) -> None:
-    """Press keys; the last one leads to another page, where the cursor is where that page wants it."""
-    for key in keys[:-1]:
-        page.keyboard.press(key)
-    with page.expect_navigation():
-        page.keyboard.press(keys[-1])
-    if page.locator("[autofocus]").count():
-        await_focus(page, "[autofocus]")
+def open_page(browser: Browser, size: str, address: str) -> Iterator[tuple[Page, list[str]]]:
+    """A page of this size with somebody signed in, and every address that it asked for."""
+    with open_blank(browser, size) as (page, asked):
+        sign_in(page, address, LOGIN)
+        yield page, asked
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_one_person_from_the_card_to_the_ledger_by_keyboard(
     tmp_path: Path, browser: Browser, clinic: Clinic, size: str
 ) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, size) as (page, asked):
-        page.goto(address)
-        press(page, "Alt+2")
+    with served(tmp_path, clinic) as address, open_page(browser, size, address) as (page, asked):
+        press(page, "Alt+3")
         # The cursor waits in the box: the scanner types its line and Enter.
         page.keyboard.type(CARD)
         press(page, "Enter")
@@ -135,14 +81,12 @@ def test_one_person_from_the_card_to_the_ledger_by_keyboard(
         page.reload()
         assert clinic.count("doses") == 13
 
-        press(page, "Alt+3")
+        press(page, "Alt+6")
         shoot(page, f"{size}-sign")
         press(page, "Enter")
         assert "Sẽ ký 10 mũi tiêm" in page.inner_text("h1")
         shoot(page, f"{size}-preview")
-        page.keyboard.type("Trần Thị Bưởi")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
+        # The name is that of who has signed in; the cursor waits for the PIN.
         page.keyboard.type("sai")
         press(page, "Enter")
         assert page.input_value("#pin") == ""
@@ -152,7 +96,7 @@ def test_one_person_from_the_card_to_the_ledger_by_keyboard(
         assert "Đã ký 10 mũi tiêm" in page.inner_text("[role=status]")
         shoot(page, f"{size}-signed")
 
-        press(page, "Alt+4")
+        press(page, "Alt+9")
         assert "1 gói chờ gửi" in page.inner_text("main")
         shoot(page, f"{size}-sync-pending")
         press(page, "Enter")
@@ -166,7 +110,7 @@ def test_one_person_from_the_card_to_the_ledger_by_keyboard(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_page_fits_the_window(tmp_path: Path, browser: Browser, clinic: Clinic, size: str) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, size) as (page, _):
+    with served(tmp_path, clinic) as address, open_page(browser, size, address) as (page, _):
         for name, path in PAGES.items():
             page.goto(address + path)
             shoot(page, f"{size}-{name}")
@@ -176,9 +120,9 @@ def test_every_page_fits_the_window(tmp_path: Path, browser: Browser, clinic: Cl
 def test_a_birth_date_and_a_lot_are_put_right_by_keyboard(
     tmp_path: Path, browser: Browser, clinic: Clinic, size: str
 ) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, size) as (page, asked):
-        page.goto(f"{address}/waiting/identity-mismatch?day=all")
-        page.get_by_role("link", name="19001A-000010").focus()
+    with served(tmp_path, clinic) as address, open_page(browser, size, address) as (page, asked):
+        page.goto(f"{address}/work-lists?list=identity-mismatch")
+        page.locator('a[href^="/people/10?"]').focus()
         press(page, "Enter")
         # The cursor waits in the field that differs.
         await_focus(page, "#birth_date")
@@ -210,7 +154,7 @@ def test_a_birth_date_and_a_lot_are_put_right_by_keyboard(
 
 
 def test_a_scan_with_the_cursor_nowhere_lands_in_the_box(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, "wide") as (page, _):
+    with served(tmp_path, clinic) as address, open_page(browser, "wide", address) as (page, _):
         page.goto(f"{address}/doses/new")
         page.evaluate("document.activeElement.blur()")
         page.keyboard.type(CARD)
@@ -219,10 +163,11 @@ def test_a_scan_with_the_cursor_nowhere_lands_in_the_box(tmp_path: Path, browser
 
 
 def test_faults_are_shown_with_the_cursor_in_the_first_one(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, "wide") as (page, _):
+    with served(tmp_path, clinic) as address, open_page(browser, "wide", address) as (page, _):
         page.goto(f"{address}/doses/new")
         page.fill("#name", "Lê Thị Sai")
         page.fill("#birth_date", "31/02/1985")
+        page.keyboard.press("Alt+n")
         page.fill("#given_time", "25:99")
         page.focus("#given_time")
         press(page, "Enter")
@@ -232,7 +177,7 @@ def test_faults_are_shown_with_the_cursor_in_the_first_one(tmp_path: Path, brows
 
 
 def test_filtering_the_list_narrows_what_is_previewed(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, "wide") as (page, _):
+    with served(tmp_path, clinic) as address, open_page(browser, "wide", address) as (page, _):
         page.goto(f"{address}/sign?state=ready")
         page.fill("#text", "cuc")
         shown = page.locator("#doses tbody tr:visible").count()
@@ -246,6 +191,10 @@ def test_the_pages_work_without_javascript(tmp_path: Path, browser: Browser, cli
     with served(tmp_path, clinic) as address:
         context = browser.new_context(java_script_enabled=False)
         page = context.new_page()
+        page.goto(address)
+        page.fill("#login", LOGIN)
+        page.fill("#password", USER_PASSWORD)
+        page.press("#password", "Enter")
         page.goto(f"{address}/doses/new")
         page.fill("#card", CARD)
         page.press("#card", "Enter")

@@ -78,6 +78,20 @@ class Visitor:
             found.setdefault(name, []).append(value)
         return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
+    def fields(self, action: str = "/doses") -> dict[str, str | Sequence[str]]:
+        """All fields of the form with this address on the page that is open, filled as they stand."""
+        form = re.search(rf'<form[^>]* action="{action}"[^>]*>(.*?)</form>', self.text, re.DOTALL)
+        assert form is not None, action
+        found: dict[str, list[str]] = {}
+        for tag in re.findall(r"<input[^>]*>", form[1]):
+            name, value = re.search(r' name="(\w+)"', tag), re.search(r' value="([^"]*)"', tag)
+            is_ticked = "checked" in tag or ('type="radio"' not in tag and 'type="checkbox"' not in tag)
+            if name and is_ticked:
+                found.setdefault(name[1], []).append(value[1] if value else "")
+        for name_, options in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', form[1], re.DOTALL):
+            found[name_] = re.findall(r'value="([^"]*)" selected', options) or [""]
+        return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
     def _seen(self, answer: TestResponse, status: int) -> str:
         assert answer.status_code == status, answer.text
         self.text = html.unescape(answer.text)

@@ -20,6 +20,9 @@ from tests.demo.processes import free_port, wait_for_port
 from tests.demo.summary import Summary
 
 _QUIET_ZONE = 2
+# For training only: they open the demo's own pages and nothing else.
+LOGIN = "tap huan"
+USER_PASSWORD = "chi-de-xem-thu"
 
 
 def words_for(summary: Summary) -> dict[str, str]:
@@ -79,6 +82,8 @@ def serve(console: Console, play: Play) -> None:
     play.centre.clock.set_to(at)
     servers = [("Trung tâm", play.port, play.centre.start(["run"]))]
     for actor in play.actors:
+        add = ["user", "add", LOGIN, "--name", actor.site.officer, "--keep-password"]
+        actor.program.run(at, add, settings={"HCVX_EDGE_USER_PASSWORD": USER_PASSWORD})
         port = free_port()
         servers.append((actor.site.name, port, actor.program.start(["run", "--port", str(port)])))
     console.print("\nĐang phục vụ (Ctrl+C để dừng):")
@@ -86,6 +91,7 @@ def serve(console: Console, play: Play) -> None:
         for name, port, process in servers:
             wait_for_port(port, process)
             console.print(f"  {name}: [bold]http://127.0.0.1:{port}/[/bold]", highlight=False)
+        console.print(f"  Đăng nhập ở hai cơ sở: [bold]{LOGIN}[/bold], mật khẩu [bold]{USER_PASSWORD}[/bold]")
         threading.Event().wait()
     except KeyboardInterrupt:
         console.print("Đã dừng.")

@@ -15,8 +15,9 @@ from edge.domain.signing_pass import PlannedPass
 from edge.store import doses, identity_checks, node_identity, people, sets
 from edge.store.database import Database, Tracer
 from edge.store.identity_checks import CheckResult
+from edge.store.migrations.migration import Migration
 from edge.store.node_identity import NodeIdentity
-from edge.store.schema import migrate
+from edge.store.schema import MIGRATIONS, migrate
 from edge.store.sets import StoredSet, StoredSetKind
 from edge.workflow.plan_passes import plan_passes
 from edge.workflow.prepare_pass import Officer
@@ -104,12 +105,14 @@ class Station:
         )
 
 
-def make_station(directory: Path, *, tracer: Tracer | None = None, name: str = NODE) -> Station:
-    """A fresh station under this directory."""
+def make_station(
+    directory: Path, *, tracer: Tracer | None = None, name: str = NODE, steps: tuple[Migration, ...] = MIGRATIONS
+) -> Station:
+    """A fresh station under this directory, its store with these steps of the schema."""
     clock = TickingClock()
     centre = SimulatedCentre(clock.now)
     database = Database.create(directory / "node.db", DATA_KEY, tracer=tracer)
-    migrate(database, at=clock.now())
+    migrate(database, at=clock.now(), steps=steps)
     key = ec_key(f"node {name}")
     centre.enrol_key(name, key.public_key(), request_digest=REQUEST_DIGEST)
     with database.write_transaction() as tables:

@@ -9,7 +9,7 @@ import pytest
 
 from edge.domain.refusals import EdgeCode, RefusedError
 from edge.domain.row_verdict import ProposalChoice, RowState
-from edge.store import audit, doses, imports, people
+from edge.store import audit, doses, imports, people, people_search
 from edge.store.errors import StoreError
 from edge.workflow.change_person import change_person
 from edge.workflow.correct_dose import Correction, correct_dose
@@ -141,7 +141,7 @@ def test_a_row_whose_dose_was_corrected_later_is_still_the_same(clinic: Clinic) 
 def test_a_row_whose_person_was_corrected_later_is_still_the_same(clinic: Clinic) -> None:
     _apply(clinic, _plan(clinic, [list_row(1, **{"CMND/CCCD/Hộ chiếu": ""})]))
     with clinic.database.read() as tables:
-        person = people.search(tables, villager(1).name)[0]
+        person = people_search.search(tables, villager(1).name)[0]
     change_person(clinic.database, person.person_id, villager(1), revision=1, at=NOW, by=NURSE)
     plan = _plan(clinic, [list_row(1, **{"CMND/CCCD/Hộ chiếu": ""})])
     assert _states(plan) == [RowState.SAME]

@@ -14,6 +14,7 @@ from edge.domain.code_words import words
 from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.refusals import EdgeCode, Finding, RefusedError, refuse
 from edge.web.frame import form_words
+from edge.web.frame.access import allow_anybody
 from edge.web.frame.charts import hours
 from edge.web.frame.formats import given_name_first
 from edge.web.frame.sentences import identity_sentence, reason_words
@@ -27,9 +28,26 @@ from tests.edge.clinic import NOW, facts, make_clinic, villager
 from tests.edge.station import Station, make_station
 from tests.simulator import Fault
 
-PAGES = ("/", "/?day=all", "/?day=2022-04-14", "/doses/new", "/sign", "/sync", "/waiting/identity-mismatch", "/nowhere")
+PAGES = (
+    *("/vials", "/vials?day=2022-04-14", "/observation", "/observation?visit=1"),
+    *("/", "/?day=all", "/?day=2022-04-14", "/doses/new", "/sign", "/sync", "/nowhere"),
+    *("/work-lists", "/work-lists?list=identity-missing&unit=05413&from=2022-04-01&product=AZ", "/work-lists/import"),
+    *("/reception", "/reception/new", "/reception/roster", "/reception/roster?day=2022-04-16&shown=expected"),
+    *("/reports", "/reports?from=2022-04-01&to=2022-04-15", "/exports", "/day-close", "/day-close?day=2022-04-14"),
+    "/devices",
+    *("/users", "/users/1", "/audit", "/audit?act=dose-recorded&day=2022-04-15"),
+    *("/settings", "/password", "/help/start"),
+)
 # These are about somebody, so there has to be somebody.
-WORK = (("/people/10", True), ("/people/10?list=identity-mismatch&day=all", True), ("/doses/10/correct", True))
+WORK = (
+    ("/people/10", True),
+    ("/reception?person=10", True),
+    ("/people/10?list=identity-mismatch&unit=05413", True),
+    ("/doses/10/correct", True),
+    ("/doses/10/correct?person=3", True),
+    ("/doses/10/slip", True),
+    ("/doses/new?person=10", True),
+)
 
 
 @pytest.fixture
@@ -80,7 +98,17 @@ def test_every_get_route_is_among_the_pages_that_are_tried(tmp_path: Path, stati
     person, correction = "/people/<int(max=999999999):person_id>", "/doses/<int(max=999999999):sequence>/correct"
     assert routes == {
         *("/", "/doses/new", "/sign", "/sync", "/waiting/<reason>", "/static/<path:filename>"),
+        *("/work-lists", "/work-lists/import", "/work-lists/import/<plan_id>"),
+        *("/sign/preview", "/sign/approvals", "/sign/approvals/<int(max=999999999):approval_id>"),
         *(person, correction),
+        *("/vials", "/observation", "/observation/<int(max=999999999):visit_id>/reaction"),
+        "/doses/<int(max=999999999):sequence>/slip",
+        *("/reception", "/reception/new", "/reception/visits/<int(max=999999999):visit_id>/cancel"),
+        "/reception/roster",
+        *("/device", "/devices"),
+        *("/sign-in", "/unlock", "/first-account", "/password", "/help/<page>"),
+        *("/users", "/users/<int(max=999999999):user_id>", "/audit", "/audit/verify/<work_id>", "/settings"),
+        *("/reports", "/exports", "/exports/<work_id>", "/exports/<work_id>/file", "/day-close", "/day-close/sheet"),
     }
 
 
@@ -103,8 +131,8 @@ def test_no_address_names_a_person(tmp_path: Path) -> None:
             visitor.get(page)
             waiting += sorted(visitor.addresses - seen)
     visitor.post("/doses/card", {"card": people[0].name}, status=200)
-    visitor.post("/sign", {"text": people[0].phone}, status=200)
-    visitor.post("/sign/preview", {"dose": ["1", "2"]}, status=200)
+    visitor.post("/sign", {"do": "search", "text": people[0].phone})
+    visitor.post("/sign", {"do": "preview", "shown": "1,2", "dose": ["1", "2"]})
     visitor.post("/sign/run", {**visitor.hidden(), "officer": "Trần Thị Ánh", "pin": PASSWORD})
     personal = [text for person in people for text in (*person.name.split(), person.number, person.phone)]
     assert {"/people/4", "/doses/4/correct"} <= {page.partition("?")[0] for page in seen}
@@ -156,11 +184,11 @@ def test_the_work_list_names_the_field_that_differs_and_asks_again_on_request(tm
     clinic = make_clinic(tmp_path)
     visitor = visit(make_node(tmp_path, clinic.database), clinic.centre)
     clinic.record(Submission("dose-0001", villager(1), facts()))
-    visitor.get("/waiting/identity-waiting")
+    visitor.get("/work-lists?list=identity-waiting")
     visitor.post("/identity/check", status=422)
     clinic.give_pack([villager(1, birth_date="1985-03-02")])
     visitor.post("/identity/check")
-    assert "ngày sinh</span>" in visitor.get("/waiting/identity-mismatch")
+    assert "ngày sinh</span>" in visitor.get("/work-lists?list=identity-mismatch")
 
 
 def errors() -> list[Exception]:
@@ -179,6 +207,7 @@ def test_every_refusal_has_a_page_with_its_code_a_sentence_and_a_cure(tmp_path: 
     planted: list[Exception] = []
 
     @app.get("/refused")
+    @allow_anybody()
     def refused() -> str:
         raise planted.pop()
 

@@ -1,4 +1,6 @@
 """The site itself.
 
-In reading order: `accounts` (signing in and out), `sync` (the exchange with the centre).
+In reading order: `first_account` and `accounts` (signing in and out, locking), `users`, `audit` with `act_words`,
+`settings_page`, `help`, `sync` (the exchange with the centre), `devices` (tablets on the
+clinic's network).
 """

@@ -3,21 +3,36 @@
 // One key per place, as written beside its name. Esc goes back, and asks once where something typed would be lost.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey) return;
+  if (event.key === "F1") {
+    const help = document.querySelector("[data-help]");
+    if (help) {
+      event.preventDefault();
+      help.click();
+    }
+    return;
+  }
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+    return;
+  }
   if (event.key === "Escape") {
     const back = document.querySelector("[data-back]");
     const typing = event.target.closest('input[type="search"]');
     if (back && !(typing && typing.value)) back.click();
     return;
   }
-  const place = event.altKey && document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  const place = event.altKey && document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
   if (place) {
     event.preventDefault();
     place.click();
     return;
   }
-  // A hand scanner types wherever the cursor is; with the cursor nowhere its line belongs into the scanner's box.
+  // A hand scanner types wherever the cursor is; where nothing can be written its line belongs into the scanner's box.
   const scanner = document.querySelector("[data-scan]");
-  if (scanner && !event.altKey && event.key.length === 1 && event.target === document.body) scanner.focus();
+  const writes = event.target.closest('input:not([type="radio"], [type="checkbox"]), select, textarea');
+  if (scanner && !writes && !event.altKey && event.key.length === 1 && event.key !== " ") scanner.focus();
 });
 
 document.addEventListener("input", (event) => {
@@ -38,6 +53,8 @@ document.addEventListener("focusin", (event) => {
 // A form is sent once: a second click waits for the first answer.
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  // A form whose answer is a file leaves the page where it is, and may be sent again.
+  if (form.matches("[data-again]")) return;
   if (form.dataset.sent) {
     event.preventDefault();
     return;
@@ -51,8 +68,9 @@ document.addEventListener("submit", (event) => {
 });
 
 // Filters act at once; their buttons are for browsers without this file.
-for (const form of document.querySelectorAll("form[data-auto]")) {
-  form.addEventListener("change", () => form.requestSubmit());
+for (const part of document.querySelectorAll("[data-auto]")) {
+  const form = part.closest("form");
+  part.addEventListener("change", () => form.requestSubmit());
 }
 for (const button of document.querySelectorAll("[data-spare]")) button.hidden = true;
 
@@ -81,7 +99,8 @@ for (const table of document.querySelectorAll("table.pick")) {
   const tell = () => {
     const visible = shown();
     const ticked = visible.filter((box) => box.checked).length;
-    if (count) count.textContent = ticked.toLocaleString("vi-VN");
+    // What is ticked on other pages counts as well.
+    if (count) count.textContent = (ticked + Number(count.dataset.elsewhere || 0)).toLocaleString("vi-VN");
     if (all) {
       all.checked = ticked > 0 && ticked === visible.length;
       all.indeterminate = ticked > 0 && ticked < visible.length;
@@ -95,9 +114,14 @@ for (const table of document.querySelectorAll("table.pick")) {
   }
   table.addEventListener("change", tell);
   table.addEventListener("filtered", tell);
-  // What the filter hides is not sent: the preview shows just the doses that were seen and ticked.
+  // What the filter hides is not previewed: the preview shows just the doses that were seen and ticked.
   const form = table.closest("form");
-  if (form) form.addEventListener("submit", () => boxes.forEach((box) => (box.disabled = box.closest("tr").hidden)));
+  if (form) {
+    form.addEventListener("submit", (event) => {
+      const previews = event.submitter && event.submitter.value === "preview";
+      for (const box of boxes) box.disabled = Boolean(previews) && box.closest("tr").hidden;
+    });
+  }
   untie.push(() => boxes.forEach((box) => (box.disabled = false)), tell);
   tell();
 }
@@ -117,5 +141,52 @@ if (clock) {
   setInterval(() => {
     const now = new Date(Date.now() + ahead + 7 * 3600 * 1000);
     clock.textContent = now.toISOString().slice(11, 16);
+  }, 5000);
+}
+
+// What is typed into a form that is kept goes to the node a moment later: a power cut loses seconds, not a form.
+const keepAfter = 2000;
+let keeping;
+const texts = (form) => {
+  const body = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (typeof value === "string") body.append(name, value);
+  for (const box of form.querySelectorAll("input[type=password]")) body.delete(box.name);
+  body.set("place", form.dataset.place);
+  return body;
+};
+const keep = (form) =>
+  fetch("/drafts", { method: "POST", body: texts(form), keepalive: true, redirect: "manual" }).catch(() => {});
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-keep][data-place]");
+  if (!form || form.dataset.sent) return;
+  clearTimeout(keeping);
+  keeping = setTimeout(() => keep(form), keepAfter);
+});
+document.addEventListener("submit", () => clearTimeout(keeping));
+// A page that was shown in answer to a form has no address of its own: it comes back by the address of its form.
+const keepAll = (back) => {
+  const forms = [...document.querySelectorAll("form[data-keep][data-place]")];
+  if (back.value) return Promise.all(forms.filter((form) => form.dataset.changed).map(keep));
+  if (forms.length) back.value = forms[0].dataset.place;
+  return Promise.all(forms.map(keep));
+};
+
+// Locking keeps what is half typed first; a screen that nobody touches locks itself, also where a page asks by itself.
+const touched = "hcvx-touched";
+const touch = () => localStorage.setItem(touched, String(Date.now()));
+if (!localStorage.getItem(touched)) touch();
+for (const kind of ["keydown", "pointerdown", "wheel"]) document.addEventListener(kind, touch, { passive: true });
+const lock = document.querySelector("form[data-lock]");
+if (lock) {
+  lock.addEventListener("submit", (event) => {
+    if (lock.dataset.kept) return;
+    event.preventDefault();
+    event.stopPropagation();
+    lock.dataset.kept = "yes";
+    keepAll(lock.elements.back).then(() => lock.submit());
+  });
+  const idle = Number(document.body.dataset.idle) * 1000;
+  setInterval(() => {
+    if (Date.now() - Number(localStorage.getItem(touched)) >= idle) lock.requestSubmit();
   }, 5000);
 }
