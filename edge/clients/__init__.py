@@ -1,7 +1,7 @@
 """Doors to what is outside the node.
 
-`day_list_files` (spreadsheets that stations keep) within `workbook_bounds`, `dose_workbook`
-and `correction_workbook` (spreadsheets that are handed out), `correction_files` (what comes back); `http_central` (the centre over HTTP);
+`day_list_files` (spreadsheets that stations keep) within `workbook_bounds`, `dose_workbook` and `correction_workbook`
+(spreadsheets that are handed out), `correction_files` (what comes back); `http_central` (the centre over HTTP);
 `signer_setting` (which organisation key the settings name); `lan_addresses` (where this machine is on the network) and
 `server_tls` (how it shows itself there).
 """

@@ -18,7 +18,9 @@ DRAFT_BYTES: Final = 64 * 1024
 MOST_DRAFTS: Final = 50
 KEPT_SECONDS: Final = 2 * 24 * 3_600
 # Fields that no draft holds: what is secret, and what is only good once.
-NEVER_KEPT: Final = frozenset({"csrf_token", "pin", "password", "old_password", "repeated", "passphrase", "place", "kept_fields"})
+NEVER_KEPT: Final = frozenset(
+    {"csrf_token", "pin", "password", "old_password", "repeated", "passphrase", "place", "kept_fields"}
+)
 
 
 @dataclass(frozen=True, slots=True)
