@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from edge.domain.observation import REMARK_CHARS, Reaction, encode_reaction, may_return, needs_reason
+from edge.domain.observation import REMARK_CHARS, Reaction, encode_reaction, is_severe, may_return, needs_reason
 from edge.domain.refusals import EdgeCode, refuse
 from edge.store import audit, doses, page_queries, visits
 from edge.store.database import Database, Tables
@@ -16,6 +16,7 @@ from edge.store.visits import Visit, VisitId, VisitState
 from edge.workflow.correct_dose import Correction, correct_dose
 from edge.workflow.record_dose import Recorded
 from sync_protocol.catalogue import Catalogue
+from sync_protocol.days import local_day
 from sync_protocol.errors import Code
 
 # The reason of every correcting version that only carries a reaction; it stands in the signed record.
@@ -78,6 +79,25 @@ def let_go(database: Database, visit_id: VisitId, *, remark: str, at: int, by: s
         visits.leave(tables, visit_id, at=at, by=by, remark=said)
         audit.append(tables, audit.Action.VISIT_LEFT, f"visit:{visit_id}", actor=by, at=at)
         return _found(tables, visit_id)
+
+
+def let_all_go(database: Database, *, at: int, by: str) -> int:
+    """Let everybody go who may leave without a reason; gives how many. Each can be called back for some minutes.
+
+    Args:
+        at: epoch seconds UTC.
+        by: who lets them go.
+    """
+    with database.write_transaction() as tables:
+        due = [one for one in visits.observed(tables, local_day(at)) if one.leave_at is not None and one.leave_at <= at]
+        newest = page_queries.newest_versions(tables, [one.sequence or 0 for one in due])
+        reactions = [dose.reaction for dose in doses.assemble(tables, newest)]
+        left = [visit for visit, reaction in zip(due, reactions, strict=True) if not is_severe(reaction)]
+        for visit in left:
+            visits.leave(tables, visit.visit_id, at=at, by=by)
+        acts = [(audit.Action.VISIT_LEFT, f"visit:{visit.visit_id}", "") for visit in left]
+        audit.append_many(tables, acts, actor=by, at=at)
+    return len(left)
 
 
 def call_back(database: Database, visit_id: VisitId, *, at: int, by: str) -> Visit:

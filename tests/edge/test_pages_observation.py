@@ -10,7 +10,7 @@ import pytest
 
 from edge.domain.observation import UNDO_SECONDS
 from edge.domain.roles import Role
-from edge.store import doses, visits
+from edge.store import audit, doses, visits
 from edge.store.visits import VisitId, VisitState
 from edge.workflow.record_dose import Submission
 from tests.browser.visitor import USER, Visitor, make_node, visit, words_in
@@ -87,6 +87,35 @@ def test_after_the_time_one_key_lets_somebody_go_and_one_key_calls_them_back(
     assert "Hoàn tác" in visitor.get("/observation")
     visitor.post("/observation/2/return")
     assert state(clinic, 2) is VisitState.OBSERVED
+
+
+def test_all_whose_time_has_come_are_let_go_at_once_but_for_a_severe_reaction(
+    visitor: Visitor, clinic: Clinic, clock: TickingClock
+) -> None:
+    clock.at = NOW + 60
+    visitor.get("/observation/1/reaction")
+    visitor.post("/observation/1/reaction", ticked(visitor, "anaphylaxis", severity="severe"))
+    # The dose of visit 3 was given just now: its time has not come.
+    clock.at = NOW + 10 * 60
+    visitor.get("/observation")
+    visitor.post("/observation/leave")
+    assert [state(clinic, number) for number in (1, 2, 3)] == ["observed", "left", "observed"]
+    visitor.post("/observation/leave")
+    with clinic.database.read() as tables:
+        left = [one.subject for one in audit.entries(tables) if one.action == audit.Action.VISIT_LEFT]
+    assert left == ["visit:2"]
+
+
+def test_a_long_list_is_shown_from_the_front_and_says_so(tmp_path: Path) -> None:
+    made = make_clinic(tmp_path)
+    for number in range(1, 103):
+        made.record(Submission(f"dose-{number:04d}", villager(number), facts(given_at=NOW - number)))
+    text = visit(make_node(tmp_path, made.database), made.centre).get("/observation")
+    assert "102 người đang theo dõi" in text
+    assert "Đang hiện 100 người về được trước nhất" in text
+
+    assert ">102</td>" in text
+    assert ">1</td>" not in text
 
 
 def test_what_cannot_be_undone_any_more_is_a_sentence(visitor: Visitor, clinic: Clinic, clock: TickingClock) -> None:

@@ -24,7 +24,7 @@ from edge.web.frame import form_words
 from edge.web.frame.access import allow, current_user
 from edge.web.frame.language import _, plural
 from edge.web.frame.node import node
-from edge.workflow.observe import call_back, let_go
+from edge.workflow.observe import call_back, let_all_go, let_go
 from sync_protocol.days import local_day
 from sync_protocol.dose import Dose
 from sync_protocol.names import fold
@@ -33,6 +33,10 @@ blueprint = Blueprint("observation", __name__)
 
 _MINUTE: Final = 60
 _LINE_CHARS: Final = 1_000
+
+
+# A list longer than this is worked off from the front; the box finds everybody.
+_SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,15 @@ def leave(visit_id: int) -> Response:
     return redirect(url_for("observation.desk", visit=visit_id, done="left"), 303)
 
 
+@blueprint.post("/observation/leave")
+@allow(Role.OBSERVATION, Role.INJECTION)
+def leave_all() -> Response:
+    """Let everybody go whose time has come and who has no severe reaction."""
+    open_node = node()
+    let_all_go(open_node.database, at=open_node.clock.now(), by=current_user().name)
+    return redirect(url_for("observation.desk"), 303)
+
+
 @blueprint.post("/observation/<int(max=999999999):visit_id>/return")
 @allow(Role.OBSERVATION, Role.INJECTION)
 def come_back(visit_id: int) -> Response:
@@ -134,17 +147,19 @@ def _page(search: Search, *, problem: str = "", remark: str = "") -> str:
         left = _rows(tables, visits.left_since(tables, local_day(now), now - UNDO_SECONDS))
         done = whole(request.args.get("visit", "")) if request.args.get("done") == "left" else 0
     chosen = search.found or frozenset()
+    rows.sort(key=lambda row: (row.visit.visit_id not in chosen, row.visit.leave_at, row.visit.number))
     return render_template(
         "desks/observation.html",
-        rows=sorted(rows, key=lambda row: (row.visit.visit_id not in chosen, row.visit.leave_at, row.visit.number)),
+        rows=rows[:_SHOWN],
+        total=len(rows),
         chosen=chosen,
         first=next((row.visit.visit_id for row in rows if row.visit.visit_id in chosen), 0),
         search=search,
-        left=left,
+        left=left[:_SHOWN],
         gone=next((row for row in left if row.visit.visit_id == done), None),
         problem=problem,
         remark=remark,
-        due=sum(not row.minutes for row in rows),
+        due=sum(not row.needs_reason for row in rows),
         words=form_words.FIELDS,
     )
 
@@ -155,7 +170,7 @@ def _observed(tables: Tables) -> list[Visit]:
 
 def _rows(tables: Tables, found: list[Visit]) -> list[Row]:
     now = node().clock.now()
-    newest = [page_queries.newest_version(tables, visit.sequence or 0) for visit in found]
+    newest = page_queries.newest_versions(tables, [visit.sequence or 0 for visit in found])
     rows = []
     for visit, dose in zip(found, doses.assemble(tables, newest), strict=True):
         until = visit.leave_at or now
