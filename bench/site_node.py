@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.app import make_server
+from edge.app import create_app, make_server, settle
 from edge.bootstrap import Node, SystemEntropy
 from edge.config import Config
 from edge.store.database import Database
@@ -39,9 +39,11 @@ def main() -> None:
         os.sched_setaffinity(0, {core})
     database = Database(directory / "node.db", key)
     node = Node(Config(directory), database, StandingClock(at), SystemEntropy(), CatalogueShelf(database))
-    server = make_server(node, "127.0.0.1", 0)
+    app = create_app(node)
+    server = make_server(node, "127.0.0.1", 0, app=app)
     sys.stdout.write(f"{server.effective_port}\n")  # type: ignore[union-attr]
     sys.stdout.flush()
+    settle(app)
     server.run()
 
 

@@ -1,11 +1,12 @@
 """The node's web application: every page, behind every check, and the server for this machine's own browser.
 
 `hcvx-edge run` puts `create_app` behind waitress and starts the background exchange; with `--lan` the same application
-stands behind the server of `edge.lan` as well. `serve` is the pages alone.
+stands behind the server of `edge.lan` as well. `make_server` is the pages alone.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -132,13 +133,16 @@ def make_server(
     )
 
 
-def serve(node: Node, host: str, port: int) -> None:
-    """Answer until the process is told to stop. Arguments as `make_server`; the node stays the caller's to close."""
-    server = make_server(node, host, port)
-    try:
-        server.run()
-    finally:
-        server.close()
+def settle(app: Flask) -> None:
+    """Do what the first visitor would wait for; to be called once, before the first page.
+
+    Templates are compiled, which takes some 20 ms for each page. Then Python is told that what is loaded by now stays:
+    each full collection of garbage would look through all of it, which takes some 60 ms in the middle of a page.
+    """
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _exchange(node: Node) -> ExchangeResult:

@@ -13,7 +13,7 @@ import click
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.main import QRCode
 
-from edge.app import create_app, make_server
+from edge.app import create_app, make_server, settle
 from edge.bootstrap import Node
 from edge.cli_state import NOT_FINISHED, REFUSED, State, json_option, pass_state
 from edge.jobs import exchange_if_due, exchange_once, open_central, start_exchange
@@ -159,6 +159,7 @@ def run(state: State, *, port: int | None, lan: bool, address: str) -> None:
             state.say(f"✓ Mở trình duyệt tại http://{host}:{taken}/ (Ctrl+C để dừng)")
             if place:
                 _say_place(state, place)
+            settle(app)
             server.run()
     finally:
         server.close()
