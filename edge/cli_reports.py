@@ -27,7 +27,7 @@ _MODE: Final = 0o600
 @json_option
 @pass_state
 def export(state: State, file: Path, *, first_day: str, last_day: str, by: str) -> None:
-    """Write the doses of up to 31 days to an Excel or CSV file, by the ending of its name."""
+    """Write the doses of up to 92 days to an Excel or CSV file, by the ending of its name."""
     kind = _ENDINGS.get(file.suffix.lower())
     if kind is None:
         raise click.UsageError("FILE ends in .xlsx or .csv")

@@ -36,9 +36,9 @@ HOUSE_WORDS: Final[Mapping[EdgeCode, Words]] = MappingProxyType(
             "the address is none of this machine's, or the port is taken",
         ),
         EdgeCode.EXPORT_SPAN: Words(
-            "Mỗi tệp chỉ xuất được từ 1 đến 31 ngày",
+            "Mỗi tệp chỉ xuất được từ 1 đến 92 ngày",
             "Chọn khoảng ngày ngắn hơn, ngày đầu không sau ngày cuối.",
-            "a file holds the doses of 1 to 31 days",
+            "a file holds the doses of 1 to 92 days",
         ),
         EdgeCode.EXPORT_SIZE: Words("Tệp sẽ lớn hơn 40 MB", "Chọn ít ngày hơn.", "the file would be larger than 40 MB"),
         EdgeCode.WORK_FULL: Words(

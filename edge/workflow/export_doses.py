@@ -28,7 +28,7 @@ from sync_protocol.catalogue import Catalogue, Unit
 from sync_protocol.days import VIETNAM, parse_day
 from sync_protocol.errors import Code
 
-EXPORT_DAYS: Final = 31
+EXPORT_DAYS: Final = 92
 # After so many rows the progress is told.
 _ROWS_TOLD: Final = 100
 _TITLE: Final = "Mũi tiêm"
@@ -89,7 +89,7 @@ def begin_export(database: Database, wanted: ExportRange, *, at: int, by: str) -
         by: the user's name.
 
     Raises:
-        RefusedError: EXPORT_SPAN for more than 31 days or none.
+        RefusedError: EXPORT_SPAN for more than 92 days or none.
         ProtocolError: FIELD_INVALID for a day that is none.
     """
     first, last = (parse_day(day, what="day") for day in (wanted.first_day, wanted.last_day))
