@@ -23,8 +23,9 @@ from edge.domain.refusals import EdgeCode, refuse
 FILE_BYTES: Final = 40_000_000
 # Rows that go to the compressor together.
 _ROWS_AT_ONCE: Final = 100
-# What a spreadsheet may take for a formula (OWASP, CSV injection).
-_ACTIVE: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What a spreadsheet may take for a formula (OWASP, CSV injection). In Vietnam Excel parts cells at semicolons, quoted
+# or not, so that a formula may begin behind one as well.
+_ACTIVE: Final = re.compile(r"(\A|;)(?=[ \"\u00a0]*[=+\-@\t\r\n])")
 # Outside of what XML 1.0 can carry.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # An instant that is the same in every file: the archive says nothing about when it was made.
@@ -116,7 +117,7 @@ def write_csv(headings: Sequence[Heading], rows: Iterable[Sequence[str]]) -> byt
 
 
 def _quiet(text: str) -> str:
-    return f"'{text}" if text.startswith(_ACTIVE) else text
+    return _ACTIVE.sub(r"\1'", text)
 
 
 def _sheet(headings: Sequence[Heading], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -54,18 +54,20 @@ def is_name(text: str) -> bool:
     return "L" in kinds and set(kinds) <= {"L", "M"}
 
 
+def judge_names(recipient: Recipient) -> tuple[Finding, ...]:
+    """Return NAME_LETTERS, which blocks, for each name of a tidied person that holds what no name does."""
+    names = {"name": recipient.name, "family_name": recipient.family_name, "guardian": recipient.guardian}
+    return tuple(
+        Finding(EdgeCode.NAME_LETTERS, True, field) for field, text in names.items() if text and not is_name(text)
+    )
+
+
 def _blocking(recipient: Recipient, *, today: str) -> tuple[Finding, ...]:
     try:
         check_recipient(recipient)
     except ProtocolError as error:
         return (Finding(Code.FIELD_INVALID, True, error.rule.partition(":")[0].removeprefix("dose.")),)
-    findings = [
-        Finding(EdgeCode.NAME_LETTERS, True, field)
-        for field, text in (
-            ("name", recipient.name), ("family_name", recipient.family_name), ("guardian", recipient.guardian)
-        )
-        if text and not is_name(text)
-    ]  # fmt: skip
+    findings = list(judge_names(recipient))
     if recipient.birth_date > today[: len(recipient.birth_date)]:
         findings.append(Finding(EdgeCode.BORN_FUTURE, True, "birth_date"))
     return tuple(findings)

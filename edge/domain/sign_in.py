@@ -29,6 +29,11 @@ def lock_seconds(failures: int) -> int:
     return min(FIRST_LOCK_SECONDS << min(failures - TRIES, 16), LONGEST_LOCK_SECONDS)
 
 
+def is_locked(locked_until: int, *, now: int) -> bool:
+    """Whether no password is tried now. A lock longer than any was begun before the clock was put back: it is over."""
+    return now < locked_until <= now + LONGEST_LOCK_SECONDS
+
+
 def folded_login(text: str) -> str:
     """The form in which logins are kept and compared: upper case without marks, so that Sáu, sáu and sau are one."""
     return fold(text[:_MOST_LOGIN_CHARS])

@@ -32,6 +32,8 @@ LEAST_LETTERS: Final = 2
 LEAST_DIGITS: Final = 4
 _NUMBER: Final = re.compile(r"[0-9][0-9 .]*", re.ASCII)
 _WORD: Final = re.compile(r"[^A-Z0-9]+")
+# Nobody's name has more, and each is one more walk through the words of everybody.
+_MOST_WORDS: Final = 8
 _HOUR_SECONDS: Final = 3_600
 
 _BY_IDENTITY: Final = "\n".join(
@@ -259,7 +261,7 @@ def _people(text: str) -> tuple[str, dict[str, object]]:
     if _NUMBER.fullmatch(text) and len(digits) >= LEAST_DIGITS:
         question = "SELECT person_id FROM people WHERE phone <> '' AND phone >= :digits AND phone < :digits || ':'"
         return question, {"digits": digits}
-    words = [word for word in _WORD.split(fold(text)) if word]
+    words = [word for word in _WORD.split(fold(text)) if word][:_MOST_WORDS]
     if _NUMBER.fullmatch(text) or sum(map(len, words)) < LEAST_LETTERS:
         return "SELECT NULL", {}
     return (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edge.domain.identity import state_of_paper
+from edge.domain.person_rules import judge_names
 from edge.domain.recordable import tidy
-from edge.domain.refusals import EdgeCode, refuse
+from edge.domain.refusals import EdgeCode, RefusedError, refuse
 from edge.store import audit, people
 from edge.store.database import Database, Tables
 from edge.store.people import Person, PersonId
@@ -30,7 +31,8 @@ def change_person(
         by: who changes it.
 
     Raises:
-        RefusedError: PERSON_UNKNOWN, PERSON_CHANGED, or FIELD_INVALID naming the field. Nothing was written.
+        RefusedError: PERSON_UNKNOWN, PERSON_CHANGED, or FIELD_INVALID or NAME_LETTERS naming the field. Nothing was
+            written.
     """
     new = check_person_data(recipient)
     with database.write_transaction() as tables:
@@ -41,12 +43,15 @@ def change_person(
 
 
 def check_person_data(recipient: Recipient) -> Recipient:
-    """Return the person tidied. Raises RefusedError FIELD_INVALID where no record may hold a field."""
+    """Return the person tidied. Raises RefusedError FIELD_INVALID or NAME_LETTERS where no record may hold a field."""
     new = tidy(recipient)
     try:
         check_recipient(new)
     except ProtocolError as error:
         raise refuse(Code.FIELD_INVALID, error.rule.partition(":")[0].removeprefix("dose.")) from None
+    names = judge_names(new)
+    if names:
+        raise RefusedError(names)
     return new
 
 

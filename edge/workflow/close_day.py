@@ -8,6 +8,7 @@ closed again, and the next revision takes the place of this one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 
 from edge.domain.day_figures import Figures, count_kinds
@@ -21,11 +22,11 @@ from edge.workflow.seal_bundle import seal_bundle
 from sync_protocol.bundle import BundleKind
 from sync_protocol.catalogue import Policy
 from sync_protocol.closing import DayClosing, encode_closing, parse_closing
-from sync_protocol.days import DAY_SECONDS, day_start, local_day
+from sync_protocol.days import day_start, parse_day
 from sync_protocol.sealing import Entropy
 
 # How far back days that nobody closed are looked for.
-_DAYS_BACK: Final = 92
+_DAYS_BACK: Final = timedelta(days=92)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def day_to_close(database: Database, policy: Policy, day: str, *, now: int) -> D
         ProtocolError: FIELD_INVALID for a day that is none.
         StoreError: NOT_ENROLLED.
     """
-    first_day = local_day(day_start(day) - _DAYS_BACK * DAY_SECONDS)
+    # Before the year 1 there are no days to look at.
+    first_day = (max(parse_day(day, what="day"), date.min + _DAYS_BACK) - _DAYS_BACK).isoformat()
     with database.read() as tables:
         return DayToClose(
             day,

@@ -24,13 +24,15 @@ from sync_protocol.sealing import Entropy
 class Officer:
     """Who signs, who agreed, and why it comes late if it does. `name` and `approver` stand in the signed statement.
 
-    With `approval_id` the approver is who gave that approval, whatever was typed.
+    With `approval_id` the approver is who gave that approval, whatever was typed. `by` is who has signed in where this
+    was asked for, as the audit trail names them: the name above is typed, and may be anybody's; "" for the same.
     """
 
     name: str
     approver: str = ""
     late_reason: str = ""
     approval_id: int | None = None
+    by: str = ""
 
 
 def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, now: int, entropy: Entropy) -> int:
@@ -53,6 +55,7 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
         _tidy(officer.approver),
         late_reason=_tidy(officer.late_reason),
         approval_id=officer.approval_id,
+        by=officer.by,
     )
     if not officer.name:
         raise PassRefusedError(PassCode.SIGNER_NAME)
@@ -94,7 +97,7 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
             tables,
             Action.PASS_PREPARED,
             f"pass:{pass_id}",
-            actor=officer.name,
+            actor=officer.by or officer.name,
             at=now,
             details=f"batch {manifest.batch_number}, {planned.purpose}, {len(planned.doses)} doses",
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from edge.domain.dosing import DoseFacts, GivenDose, judge
 from edge.domain.identity import state_of_paper
 from edge.domain.identity_papers import PROVINCES, check_number
+from edge.domain.person_rules import judge_names
 from edge.domain.recordable import check_recordable, is_submission_key, tidy
 from edge.domain.refusals import AnyCode, EdgeCode, Finding, RefusedError, refuse
 from edge.domain.row_verdict import is_same_person
@@ -91,6 +92,8 @@ def record_dose(database: Database, submission: Submission, *, catalogue: Catalo
         history = [] if person is None else history_of(tables, person.person_id)
         # (3)
         findings += check_recordable(recipient, facts, by=by, at=at)
+        # Somebody who is in the store keeps the name until it is put right; nobody is written with such a one.
+        findings += judge_names(recipient) if person is None else ()
         provinces = PROVINCES | frozenset(catalogue.provinces)
         findings += check_number(
             recipient.paper, recipient.number, sex=recipient.sex, birth_date=recipient.birth_date, provinces=provinces

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edge.domain.refusals import EdgeCode, refuse
-from edge.domain.sign_in import folded_login, lock_seconds
+from edge.domain.sign_in import folded_login, is_locked, lock_seconds
 from edge.store import audit, users
 from edge.store.database import Database
 from edge.store.passwords import Passwords
@@ -57,7 +57,7 @@ def prove(
     if not _note(database, user_id, _Try(is_right, user.password, begins), at=at):
         with database.read() as tables:
             user = users.get(tables, user_id)
-        if user is not None and user.locked_until > at:
+        if user is not None and is_locked(user.locked_until, now=at):
             raise refuse(EdgeCode.ACCOUNT_LOCKED, "password", detail=str((user.locked_until - at + 59) // 60))
         raise refuse(EdgeCode.PASSWORD_WRONG, "password")
     return replace(user, failures=0, locked_until=0)
@@ -76,7 +76,7 @@ def _note(database: Database, user_id: UserId, one: _Try, *, at: int) -> bool:
     # The comparison was made outside of the transaction, since it is slow; what counts is how the account stands now.
     with database.write_transaction() as tables:
         user = users.get(tables, user_id)
-        if user is None or not user.is_active or user.locked_until > at or user.password != one.against:
+        if user is None or not user.is_active or is_locked(user.locked_until, now=at) or user.password != one.against:
             return False
         if one.is_right:
             users.note_tries(tables, user_id, failures=0, locked_until=0)

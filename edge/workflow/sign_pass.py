@@ -74,7 +74,7 @@ def sign_pass(
     """
     check_certificate(signer, now)
     pass_id = prepare_pass(database, planned, officer=officer, now=now, entropy=entropy)
-    return _finish(database, pass_id, signer, now=now, entropy=entropy)
+    return _finish(database, pass_id, signer, by=officer.by, now=now, entropy=entropy)
 
 
 def sign_plan(
@@ -91,11 +91,14 @@ def sign_plan(
         yield sign_pass(database, planned, signer, officer=officer, now=now, entropy=entropy)
 
 
-def resume_pass(database: Database, signer: Signer | None, *, now: int, entropy: Entropy) -> SealedPass | None:
+def resume_pass(
+    database: Database, signer: Signer | None, *, now: int, entropy: Entropy, by: str = ""
+) -> SealedPass | None:
     """Finish the pass that a crash or a token left open; None if there is none.
 
     Args:
         signer: needed only while the pass is not signed yet; None finishes a signed one.
+        by: who asks for it, as the audit trail names them; "" for the signing officer.
 
     Raises:
         PassRefusedError: SIGNER_UNSET if the pass still needs the token.
@@ -109,7 +112,7 @@ def resume_pass(database: Database, signer: Signer | None, *, now: int, entropy:
         if signer is None:
             raise PassRefusedError(PassCode.SIGNER_UNSET)
         check_certificate(signer, now)
-    return _finish(database, stored.pass_id, signer, now=now, entropy=entropy)
+    return _finish(database, stored.pass_id, signer, by=by, now=now, entropy=entropy)
 
 
 def abandon_pass(database: Database, *, actor: str, now: int) -> bool:
@@ -143,10 +146,13 @@ def check_certificate(signer: Signer, now: int) -> None:
         raise ProtocolError(Code.CERTIFICATE_NOT_YET_VALID, "the organisation certificate is not valid yet")
 
 
-def _finish(database: Database, pass_id: int, signer: Signer | None, *, now: int, entropy: Entropy) -> SealedPass:
+def _finish(
+    database: Database, pass_id: int, signer: Signer | None, *, by: str, now: int, entropy: Entropy
+) -> SealedPass:
     with database.read() as tables:
         stored = passes.find(tables, pass_id)
     assert stored is not None
+    actor = by or stored.signer_name
     if stored.state is PassState.PREPARED:
         assert signer is not None
         prepared = _prepared_again(stored)
@@ -155,12 +161,12 @@ def _finish(database: Database, pass_id: int, signer: Signer | None, *, now: int
         with database.write_transaction() as tables:
             _require_state(tables, stored)
             passes.store_signature(tables, pass_id, statement=statement, at=now)
-            audit.append(tables, Action.PASS_SIGNED, f"pass:{pass_id}", actor=stored.signer_name, at=now)
+            audit.append(tables, Action.PASS_SIGNED, f"pass:{pass_id}", actor=actor, at=now)
         stored = replace(stored, state=PassState.SIGNED, statement=statement)
-    return _seal(database, stored, now=now, entropy=entropy)
+    return _seal(database, stored, actor=actor, now=now, entropy=entropy)
 
 
-def _seal(database: Database, stored: StoredPass, *, now: int, entropy: Entropy) -> SealedPass:
+def _seal(database: Database, stored: StoredPass, *, actor: str, now: int, entropy: Entropy) -> SealedPass:
     assert stored.statement is not None
     body = BatchBody(statement=stored.statement, secret=stored.secret, columns=stored.columns)
     with database.write_transaction() as tables:
@@ -170,9 +176,7 @@ def _seal(database: Database, stored: StoredPass, *, now: int, entropy: Entropy)
         )
         passes.mark_sealed(tables, stored.pass_id, at=now)
         details = f"bundle {bundle.epoch}/{bundle.sequence}"
-        audit.append(
-            tables, Action.PASS_SEALED, f"pass:{stored.pass_id}", actor=stored.signer_name, at=now, details=details
-        )
+        audit.append(tables, Action.PASS_SEALED, f"pass:{stored.pass_id}", actor=actor, at=now, details=details)
     # From here on the batch is in the chain; only the exchange moves it.
     return SealedPass(
         stored.pass_id,

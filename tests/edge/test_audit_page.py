@@ -100,6 +100,7 @@ def test_a_filter_is_codes_in_the_address_and_shows_what_it_says(visitor: Visito
     assert shown(f"user={user_id}") == 5
     assert shown(f"user={user_id}&day=2022-04-14") == 3
     assert shown(f"user={user_id}&day=2022-04-15") == 2
+    assert shown(f"user={user_id}&day=15/04/2022") == 2
     assert shown("act=vial-opened&day=2022-04-13") == 0
     assert "Không có dòng nào như vậy" in visitor.text
     assert not words_in(visitor.addresses, [*OTHER.split(), "người"])
@@ -108,6 +109,13 @@ def test_a_filter_is_codes_in_the_address_and_shows_what_it_says(visitor: Visito
 @pytest.mark.parametrize("query", ["act=x", "user=x", "user=999", "day=2022-13-01", "day=x", "before=x", "before=-1"])
 def test_a_filter_that_makes_no_sense_is_none(visitor: Visitor, query: str) -> None:
     assert "Lập nút</th>" in visitor.get(f"/audit?{query}")
+
+
+def test_a_day_that_is_none_is_told_beside_its_field_and_nothing_is_lost(visitor: Visitor) -> None:
+    text = visitor.get("/audit?act=dose-recorded&day=31/02/2022")
+    assert 'value="31/02/2022" aria-invalid="true" aria-describedby="day-told"' in text
+    assert "Ngày không có thật" in text
+    assert '<option value="dose-recorded" selected>' in text
 
 
 def test_the_filters_of_the_trail_go_over_indexes(node: Node) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from edge.domain.refusals import EdgeCode, RefusedError
 from edge.domain.row_verdict import ProposalChoice, RowState
-from edge.store import audit, doses, imports, people, people_search
+from edge.store import audit, doses, imports, people_search
 from edge.store.errors import StoreError
 from edge.workflow.change_person import change_person
 from edge.workflow.correct_dose import Correction, correct_dose

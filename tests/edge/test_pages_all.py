@@ -38,6 +38,8 @@ PAGES = (
     *("/users", "/users/1", "/audit", "/audit?act=dose-recorded&day=2022-04-15"),
     *("/settings", "/password", "/help/start"),
 )
+TEMPLATES = Path(__file__).parents[2] / "edge" / "web" / "templates"
+NATIVE = re.compile(r"type=.?(date|time|datetime-local|month|week)\b")
 # These are about somebody, so there has to be somebody.
 WORK = (
     ("/people/10", True),
@@ -252,3 +254,22 @@ def test_the_hours_reach_as_far_as_the_doses() -> None:
     assert late[-1].hour == 22
     assert late[-1].is_now
     assert late[-1].height == max(column.height for column in late)
+
+
+def test_days_and_times_are_typed_in_fields_of_text() -> None:
+    # A browser's own field for days follows the language of the computer: 04/15/2022 on an English one.
+    templates = sorted(TEMPLATES.rglob("*.html"))
+    assert len(templates) > 40
+    assert [path.name for path in templates if NATIVE.search(path.read_text(encoding="utf-8"))] == []
+    assert NATIVE.search('<input id="day" type="date">')
+
+
+def test_one_dose_is_a_dose_and_two_are_doses(station: Station, visitor: Visitor) -> None:
+    station.record(1)
+    text = visitor.post("/language", {"language": "en", "back": "/"})
+    assert "Sign 1 dose of today" in text
+    assert "1 bundles" not in text
+    station.record(1)
+    assert "Sign 2 doses of today" in visitor.get("/")
+    assert "Can be signed: 2 doses" in visitor.get("/sign")
+    assert 'data-one="dose" data-many="doses">doses</span>' in visitor.text

@@ -223,6 +223,7 @@ def test_days_stand_in_the_address_and_a_wrong_span_is_said_beside_the_field(
     assert "1 mũi tiêm theo giờ" in visitor.get(f"/reports?from={PREVIOUS}&to={PREVIOUS}")
     assert "1 mũi tiêm theo ngày" in visitor.get(f"/reports?from={PREVIOUS}&to={DAY}")
     assert "từ 14/01/2022 đến 15/04/2022" in visitor.get("/reports?from=2022-01-14&to=2022-04-15")
+    assert "từ 14/01/2022 đến 15/04/2022" in visitor.get("/reports?from=14/1/2022&to=15/04/2022")
     for asked, said in (
         ("from=2022-01-13&to=2022-04-15", "Nhiều nhất 92 ngày"),
         ("from=2022-04-15&to=2022-04-14", "Ngày đầu ở sau ngày cuối"),
@@ -232,6 +233,7 @@ def test_days_stand_in_the_address_and_a_wrong_span_is_said_beside_the_field(
         text = visitor.get(f"/reports?{asked}")
         assert said in text
         assert 'aria-invalid="true"' in text
+    assert 'value="31/02/2022"' in visitor.get("/reports?from=31/02/2022")
 
 
 @pytest.mark.parametrize("role", Role)

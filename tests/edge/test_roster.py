@@ -364,6 +364,13 @@ def test_a_day_that_is_none_is_today(desk: Visitor) -> None:
     assert "ngày 16/04/2022" in desk.get("/reception/roster?day=2022-04-16&shown=x&page=x")
 
 
+def test_the_day_of_a_list_is_typed_as_it_is_said_and_a_wrong_one_is_told(desk: Visitor) -> None:
+    assert "ngày 16/04/2022" in desk.get("/reception/roster?day=16/04/2022")
+    assert "Ngày không có thật" not in desk.text
+    assert "Ngày không có thật" in desk.get("/reception/roster?day=31/02/2022")
+    assert 'value="31/02/2022" aria-invalid="true" aria-describedby="day-told"' in desk.text
+
+
 def test_whole_day_lists_serve_as_rosters_as_well(tmp_path: Path, clinic: Clinic) -> None:
     file = workbook(tmp_path / "list.xlsx", [list_row(2)], headings=HEADINGS)
     assert bring_in(clinic, file) == {RosterState.NEW: 1}

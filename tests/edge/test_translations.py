@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from edge.web.frame.language import language, plural, say
 from tests.translations import ENGLISH, VIETNAMESE, constants, kept, messages, places, untranslated, written
+
+# A figure in front of a noun in the plural; bounds of the software are never one.
+_COUNTED = re.compile(
+    r"%\((?!most|days|minutes|letters|digits|turns)\w+\)s (\w+ )?(doses|people|rows|bundles|entries|vials|files)\b"
+)
 
 
 def test_every_text_has_its_english() -> None:
@@ -22,6 +29,13 @@ def test_a_translation_has_the_placeholders_of_its_text() -> None:
             # "1 dose" may leave the figure out, no text may ask for another one.
             assert all(set(places(text)) <= wanted for text in texts), ids
             assert set().union(*map(places, texts)) == wanted, ids
+
+
+def test_what_is_counted_has_its_singular_in_english() -> None:
+    left = [message.id for message in kept() if isinstance(message.id, str) and _COUNTED.search(str(message.string))]
+    assert left == []
+    assert _COUNTED.search("%(number)s signed doses")
+    assert not _COUNTED.search("at most %(most)s doses")
 
 
 def test_no_english_text_is_left_in_vietnamese() -> None:

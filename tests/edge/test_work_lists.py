@@ -316,9 +316,26 @@ def test_old_addresses_lead_to_where_something_can_be_done(visitor: Visitor) -> 
     assert leads("nothing") == ""
 
 
-def test_an_address_that_names_no_list_or_no_day_is_refused(visitor: Visitor) -> None:
+def test_an_address_that_names_no_list_is_refused(visitor: Visitor) -> None:
     visitor.get("/work-lists?list=of-nobody", status=404)
-    visitor.get("/work-lists?from=15/04/2022", status=400)
+
+
+def test_days_are_typed_as_they_are_said_and_a_wrong_one_is_told_beside_its_field(visitor: Visitor) -> None:
+    typed = visitor.get("/work-lists?list=identity-mismatch&from=15/04/2022&to=15-4-2022")
+    assert 'name="from" type="text" inputmode="numeric" maxlength="10" autocomplete="off" value="15/04/2022"' in typed
+    # What leads on from here carries the days as all addresses do.
+    assert 'action="/work-lists?list=identity-mismatch&from=2022-04-15&to=2022-04-15"' in typed
+    wrong = visitor.get("/work-lists?list=identity-mismatch&unit=05413&from=31/02/2022&to=15/04/2022")
+    assert 'value="31/02/2022" aria-invalid="true" aria-describedby="from-told"' in wrong
+    assert "Ngày không có thật" in wrong
+    assert 'value="15/04/2022">' in wrong
+    assert '<option value="05413" selected>' in wrong
+    assert 'type="date"' not in wrong
+
+
+def test_nothing_is_taken_out_for_days_that_are_none(visitor: Visitor) -> None:
+    visitor.get("/work-lists")
+    visitor.post("/work-lists/export?list=identity-mismatch&from=31/02/2022", {}, status=400)
 
 
 def test_empty_lists_say_that_they_are_done_or_what_leaves_them_empty(tmp_path: Path) -> None:

@@ -218,6 +218,7 @@ def _fill_unknown(form: Form, text: str) -> None:
         form.values["number"] = paper.number
         form.said = _("Chưa có ai mang số này trong máy. Đã điền số; điền tiếp phần còn lại.")
     elif any(character.isdigit() for character in text):
+        form.values["card"] = text
         form.errors["card"] = _(
             "Không tìm thấy, và đây không phải số căn cước. Căn cước có 12 chữ số, ví dụ 054185000123; CMND có 9."
         )

@@ -25,6 +25,7 @@ from edge.web.desks.reception_view import said_of
 from edge.web.desks.roster_files import roster_files
 from edge.web.frame import form_words
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.day_field import TypedDay, read_day
 from edge.web.frame.language import _
 from edge.web.frame.node import node
 from edge.web.frame.security import accept_upload
@@ -58,7 +59,8 @@ _KINDS: Final[Mapping[RosterState, str]] = MappingProxyType(
 @allow(Role.RECEPTION)
 def show() -> str:
     """The list of `?day=`, today's without it; `?shown=` leaves out who has come or who has not."""
-    return _page(_day(request.args.get("day", "")))
+    asked = read_day(request.args.get("day", ""))
+    return _page(asked.day or local_day(node().clock.now()), asked)
 
 
 @blueprint.post("/plan")
@@ -114,7 +116,7 @@ def outlived(_error: CSRFError) -> tuple[str, int]:
     return _page(_day(""), told=_("Trang này đã cũ nên chưa nhập gì. Chọn tệp rồi bấm lần nữa.")), 400
 
 
-def _page(day: str, *, told: str = "") -> str:
+def _page(day: str, asked_day: TypedDay | None = None, *, told: str = "") -> str:
     open_node = node()
     now = open_node.clock.now()
     asked = request.args.get("shown", "")
@@ -134,6 +136,7 @@ def _page(day: str, *, told: str = "") -> str:
     return render_template(
         "desks/roster.html",
         day=day,
+        typed_day=asked_day if asked_day is not None and asked_day.fault else read_day(day),
         today=today,
         near_days=_near_days(day, today),
         counts=counts,

@@ -176,14 +176,16 @@ def _visit() -> Visit | None:
     if not token:
         return None
     open_node = node()
+    now = open_node.clock.now()
     with open_node.database.read() as tables:
         idle_seconds = 60 * settings.get(tables, Setting.IDLE_MINUTES)
-        found = sessions().find(token, at=open_node.clock.now(), idle_seconds=idle_seconds)
+        found = sessions().find(token, at=now, idle_seconds=idle_seconds)
         user = None if found is None else users.get(tables, found.user_id)
     if found is None or user is None:
         return None
-    # Another process may have closed the account or changed it: `hcvx-edge user` knows no sessions.
-    if not user.is_active or user.changed_at > found.started_at:
+    # Another process may have closed the account or changed it: `hcvx-edge user` knows no sessions. What was changed in
+    # a time to come was changed before the clock was put right: it ends nobody's session.
+    if not user.is_active or found.started_at < user.changed_at <= now:
         sessions().end(token)
         return None
     return Visit(user, is_locked=found.is_locked, wanted=found.wanted, idle_seconds=idle_seconds)

@@ -10,7 +10,7 @@ from flask import request
 from edge.domain.code_words import words
 from edge.domain.refusals import EdgeCode, RefusedError
 from edge.web.frame.form_words import sentence
-from edge.web.frame.language import _
+from edge.web.frame.language import _, plural
 
 
 @dataclass(slots=True)
@@ -43,9 +43,10 @@ class AccountForm:
                 case EdgeCode.CELL_MISSING:
                     said = _("Ô này còn trống hoặc quá dài.")
                 case EdgeCode.ACCOUNT_LOCKED:
-                    said = _(
-                        "Tài khoản tạm khóa vì sai mật khẩu nhiều lần; thử lại sau %(minutes)s phút.",
-                        minutes=finding.detail,
+                    said = plural(
+                        "Tài khoản tạm khóa vì sai mật khẩu nhiều lần; thử lại sau %(num)s phút.",
+                        "Tài khoản tạm khóa vì sai mật khẩu nhiều lần; thử lại sau %(num)s phút.",
+                        int(finding.detail),
                     )
                 case other:
                     said = sentence(words(other))

@@ -99,8 +99,10 @@ class Pages(Flask):
     """Flask, but its log never repeats the text of an exception, which may hold what a person typed."""
 
     def log_exception(self, exc_info: Any) -> None:
-        """Log the kind of the exception and the places it went through."""
+        """Log the kind of the exception and the places it went through, unless it is the answer to a wrong address."""
         kind, _, places = exc_info
+        if issubclass(kind, HTTPException):
+            return
         self.logger.error("unexpected %s in %s\n%s", kind.__name__, request.endpoint, "".join(format_tb(places)))
 
 

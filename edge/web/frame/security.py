@@ -132,7 +132,7 @@ def _refuse_foreign_origin() -> None:
 
 def _add_headers(response: Response) -> Response:
     response.headers.update(_HEADERS)
-    # Pages hold people's data: no copy of them stays on the disk.
-    if request.endpoint != "static":
+    # Pages hold people's data: no copy of them stays on the disk, nor of the page that says that a file is not there.
+    if request.endpoint != "static" or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -19,14 +19,14 @@ from edge.domain.roles import Role
 from edge.store import audit, users
 from edge.store.audit import Action, Wanted
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.day_field import TypedDay, read_day
 from edge.web.frame.formats import count
-from edge.web.frame.language import _
+from edge.web.frame.language import _, plural
 from edge.web.frame.long_work import long_work
 from edge.web.frame.node import node
 from edge.web.frame.work_progress import Result, WorkState
 from edge.web.house.act_words import ACT_WORDS, act_words, subject_words
-from sync_protocol.days import day_end, day_start, parse_day
-from sync_protocol.errors import ProtocolError
+from sync_protocol.days import day_end, day_start
 
 blueprint = Blueprint("audit", __name__)
 
@@ -41,7 +41,7 @@ class _Filter:
 
     act: str
     user: str
-    day: str
+    day: TypedDay
 
 
 @blueprint.get("/audit")
@@ -53,8 +53,8 @@ def show() -> str:
         everybody = users.all_users(tables)
         actor = next((one.name for one in everybody if str(one.user_id) == wanted.user), "")
         since = until = 0
-        if wanted.day:
-            since, until = day_start(wanted.day), day_end(wanted.day)
+        if wanted.day.day:
+            since, until = day_start(wanted.day.day), day_end(wanted.day.day)
         entries = audit.listed(
             tables,
             Wanted(wanted.act, actor, since=since, until=until),
@@ -99,9 +99,15 @@ def verified(work_id: str) -> str | Response:
     progress = long_work().progress(work_id, current_user().user_id)
     rows = count(progress.total if progress.state is WorkState.DONE else progress.done)
     if progress.state is WorkState.DONE:
-        said = _("%(rows)s dòng, chuỗi nguyên vẹn.", rows=rows)
+        said = plural("%(rows)s dòng, chuỗi nguyên vẹn.", "%(rows)s dòng, chuỗi nguyên vẹn.", progress.total, rows=rows)
     else:
-        said = _("Đã xem %(rows)s trong %(total)s dòng.", rows=rows, total=count(progress.total))
+        said = plural(
+            "Đã xem %(rows)s trong %(total)s dòng.",
+            "Đã xem %(rows)s trong %(total)s dòng.",
+            progress.total,
+            rows=rows,
+            total=count(progress.total),
+        )
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         return jsonify(going_on=progress.is_going_on, done=progress.done, words=said)
     return render_template("house/audit_verified.html", progress=progress, said=said)
@@ -114,11 +120,8 @@ def _verify(open_node: Node, tell: Callable[[int], None]) -> Result:
 
 
 def _filter() -> _Filter:
-    act, user, day = (request.args.get(name, "") for name in ("act", "user", "day"))
-    try:
-        parse_day(day, what="day")
-    except ProtocolError:
-        day = ""
+    act, user = request.args.get("act", ""), request.args.get("user", "")
+    day = read_day(request.args.get("day", ""))
     return _Filter(act if act in set(Action) else "", user if _whole(user) else "", day)
 
 

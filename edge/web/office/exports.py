@@ -13,7 +13,7 @@ from edge.domain.roles import Role
 from edge.store import node_identity
 from edge.web.frame.access import allow, current_user
 from edge.web.frame.formats import count, duration, iso_day
-from edge.web.frame.language import _, say
+from edge.web.frame.language import _, plural, say
 from edge.web.frame.long_work import KEPT_SECONDS, long_work
 from edge.web.frame.node import node
 from edge.web.frame.work_progress import Progress, Result, Tell, WorkState
@@ -104,7 +104,12 @@ def progress_words(progress: Progress) -> str:
         case WorkState.QUEUED:
             return _("Đang đợi việc khác xong.")
         case WorkState.DONE:
-            return _("%(done)s mũi tiêm đã ở trong tệp.", done=count(progress.done))
+            return plural(
+                "%(done)s mũi tiêm đã ở trong tệp.",
+                "%(done)s mũi tiêm đã ở trong tệp.",
+                progress.done,
+                done=count(progress.done),
+            )
         case WorkState.CANCELLED:
             return _("Đã hủy; không giữ lại gì.")
         case WorkState.FAILED:
@@ -112,10 +117,18 @@ def progress_words(progress: Progress) -> str:
         case WorkState.RUNNING:
             done, total = count(progress.done), count(progress.total)
             if progress.left_seconds is None:
-                return _("%(done)s trong %(total)s mũi tiêm.", done=done, total=total)
+                return plural(
+                    "%(done)s trong %(total)s mũi tiêm.",
+                    "%(done)s trong %(total)s mũi tiêm.",
+                    progress.total,
+                    done=done,
+                    total=total,
+                )
             left = _("dưới 1 phút") if progress.left_seconds < 60 else duration(progress.left_seconds)
-            return _(
+            return plural(
                 "%(done)s trong %(total)s mũi tiêm, %(rate)s mũi mỗi giây, còn %(left)s.",
+                "%(done)s trong %(total)s mũi tiêm, %(rate)s mũi mỗi giây, còn %(left)s.",
+                progress.total,
                 done=done,
                 total=total,
                 rate=count(progress.rate),

@@ -62,7 +62,9 @@ def run() -> Response:
     turn = _ticked(now) if approval_id is None else _approved(approval_id, now)
     if turn.signed:
         return _done(turn.signed)
-    officer = Officer(typed("officer"), late_reason=turn.late_reason, approval_id=turn.approval_id)
+    officer = Officer(
+        typed("officer"), late_reason=turn.late_reason, approval_id=turn.approval_id, by=current_user().name
+    )
     if not officer.name:
         # Said before the token is asked: no try of the PIN is spent on a form with a gap.
         raise PassRefusedError(PassCode.SIGNER_NAME)
@@ -80,12 +82,12 @@ def resume() -> Response:
     stored = _open_pass()
     if stored is None:
         raise PassRefusedError(PassCode.NONE_OPEN)
-    now, entropy = open_node.clock.now(), open_node.entropy
+    now, entropy, by = open_node.clock.now(), open_node.entropy, current_user().name
     if stored.state is PassState.PREPARED:
         with open_signer(signer_uri(open_node.config), _pin, after_wrong_pin=_is_sure()) as signer:
-            resume_pass(open_node.database, signer, now=now, entropy=entropy)
+            resume_pass(open_node.database, signer, now=now, entropy=entropy, by=by)
     else:
-        resume_pass(open_node.database, None, now=now, entropy=entropy)
+        resume_pass(open_node.database, None, now=now, entropy=entropy, by=by)
     return redirect(url_for("signing.choose", first=stored.pass_id, last=stored.pass_id), 303)
 
 

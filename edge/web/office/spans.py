@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from edge.web.frame.day_field import read_day
+from edge.web.frame.formats import iso_day
 from edge.web.frame.language import _
-from sync_protocol.days import local_day, parse_day
-from sync_protocol.errors import ProtocolError
+from sync_protocol.days import local_day
 
 # The spans that one key chooses, in days until today.
 PRESETS: Final = (1, 7, 30)
@@ -20,7 +21,7 @@ class Span:
     """Local days "YYYY-MM-DD", both included.
 
     Attributes:
-        typed: what was asked for, to be shown again beside its fault.
+        typed: both days as their fields show them; what was typed beside a fault.
         fault: why that is no span, or ""; then the days are those of today.
     """
 
@@ -44,17 +45,19 @@ def read_span(asked: Mapping[str, str], *, now: int, most_days: int) -> Span:
         most_days: how many days a span may have.
     """
     today = local_day(now)
-    typed = (asked.get("from", "").strip(), asked.get("to", "").strip())
-    first_text, last_text = typed[0] or typed[1] or today, typed[1] or typed[0] or today
-    try:
-        first, last = parse_day(first_text, what="from"), parse_day(last_text, what="to")
-    except ProtocolError:
-        return Span(today, today, typed, _("Ngày không có thật hoặc sai dạng. Chọn trong lịch, ví dụ 15/04/2022."))
-    if first > last:
+    fields = read_day(asked.get("from", "")), read_day(asked.get("to", ""))
+    typed = (fields[0].text, fields[1].text)
+    fault = fields[0].fault or fields[1].fault
+    if fault:
+        return Span(today, today, typed, fault)
+    first_day = fields[0].day or fields[1].day or today
+    last_day = fields[1].day or fields[0].day or today
+    if first_day > last_day:
         return Span(today, today, typed, _("Ngày đầu ở sau ngày cuối. Đổi lại hai ngày."))
-    if (last - first).days >= most_days:
+    span = Span(first_day, last_day, (iso_day(first_day), iso_day(last_day)))
+    if span.days > most_days:
         return Span(today, today, typed, _("Nhiều nhất %(days)s ngày một lần. Chọn khoảng ngắn hơn.", days=most_days))
-    return Span(first_text, last_text, (first_text, last_text))
+    return span
 
 
 def preset(days: int, *, now: int) -> tuple[str, str]:

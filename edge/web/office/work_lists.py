@@ -24,6 +24,7 @@ from edge.store.work_rows import ListedDose, WorkRow
 from edge.web.desks.edit_form import LIST_CODES, Origin, origin, whole
 from edge.web.desks.people import identity_of
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.day_field import TypedDay, read_day
 from edge.web.frame.formats import iso_day
 from edge.web.frame.language import _
 from edge.web.frame.node import node
@@ -31,8 +32,7 @@ from edge.web.frame.sentences import field_word, plain, reason_words
 from edge.workflow.check_identity import check_identity
 from edge.workflow.export_work_lists import export_work_lists
 from sync_protocol.catalogue import Catalogue
-from sync_protocol.days import local_day, parse_day
-from sync_protocol.errors import ProtocolError
+from sync_protocol.days import local_day
 from sync_protocol.identity import IdentityState, PaperKind
 
 blueprint = Blueprint("work_lists", __name__)
@@ -125,6 +125,9 @@ def export() -> Response:
     now = open_node.clock.now()
     with open_node.database.read() as tables:
         wanted = _wanted(_tabs(tables))
+    if any(typed.fault for typed in _days()):
+        # More than what was asked for is never taken out.
+        abort(400)
     catalogue = open_node.shelf.catalogue()
     made = export_work_lists(open_node.database, wanted, catalogue=catalogue, at=now, by=current_user().name)
     response = Response(made.data, mimetype=_XLSX)
@@ -150,17 +153,13 @@ def _wanted(tabs: list[Tab]) -> Wanted:
         chosen = next((word for word in order if word in filled), Cause.MISMATCH)
     if not is_list(chosen):
         abort(404)
-    return Wanted(
-        chosen, asked.get("unit", "")[:40], _day(asked.get("from", "")), _day(asked.get("to", "")),
-        asked.get("product", "")[:40],
-    )  # fmt: skip
+    first, last = _days()
+    return Wanted(chosen, asked.get("unit", "")[:40], first.day, last.day, asked.get("product", "")[:40])
 
 
-def _day(text: str) -> str:
-    try:
-        return parse_day(text, what="day").isoformat() if text else ""
-    except ProtocolError:
-        abort(400)
+def _days() -> tuple[TypedDay, TypedDay]:
+    """The first and the last day that the address asks for."""
+    return read_day(request.args.get("from", "")), read_day(request.args.get("to", ""))
 
 
 def _person(name: str) -> PersonId | None:
@@ -188,6 +187,7 @@ def _page(
         tabs=tabs,
         wanted=wanted,
         codes=_codes(wanted),
+        days=_days(),
         words=words,
         rows=[_shown(row, wanted, names) for row in found.rows],
         page=found,

@@ -100,7 +100,12 @@ for (const table of document.querySelectorAll("table.pick")) {
     const visible = shown();
     const ticked = visible.filter((box) => box.checked).length;
     // What is ticked on other pages counts as well.
-    if (count) count.textContent = (ticked + Number(count.dataset.elsewhere || 0)).toLocaleString("vi-VN");
+    if (count) {
+      const chosen = ticked + Number(count.dataset.elsewhere || 0);
+      const unit = count.nextElementSibling;
+      count.textContent = chosen.toLocaleString(document.documentElement.lang);
+      unit.textContent = chosen === 1 ? unit.dataset.one : unit.dataset.many;
+    }
     if (all) {
       all.checked = ticked > 0 && ticked === visible.length;
       all.indeterminate = ticked > 0 && ticked < visible.length;
