@@ -7,7 +7,8 @@ Floors from below; a floor imports only what is beneath it:
 3. `workflow`: one module per thing the node does: read, decide, write, one transaction.
 4. `bootstrap`: config to node; the only module that reads the clock or draws entropy.
 5. `web`, `jobs`: pages; what runs on a schedule.
-6. `app`: the pages put together upon an open node; `lan_place`, `lan`, `lan_sockets`: serving them on the clinic's Wi-Fi.
+6. `app`: the pages put together upon an open node; `lan_place`, `lan`, `lan_sockets`: serving them on the clinic's
+   Wi-Fi.
 7. `cli` with `cli_records`, `cli_lists`, `cli_signing`, `cli_reports`, `cli_exchange`, `cli_users` (the verbs) and
    `cli_state` (what they share): `hcvx-edge`.
 """

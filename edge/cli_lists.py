@@ -45,6 +45,8 @@ def export_work_list(
             parse_day(day, what=option)
     if file.exists():
         raise click.UsageError("the file exists already; nothing is overwritten")
+    if not file.parent.is_dir():
+        raise click.UsageError("the directory of the file does not exist")
     node = state.node()
     wanted = Wanted(LETTER[0], unit, first_day, last_day, product)
     made = export_work_lists(node.database, wanted, catalogue=node.shelf.catalogue(), at=node.clock.now(), by=by)

@@ -33,6 +33,9 @@ def export(state: State, file: Path, *, first_day: str, last_day: str, by: str) 
         raise click.UsageError("FILE ends in .xlsx or .csv")
     if file.exists():
         raise click.UsageError("FILE exists already")
+    if not file.parent.is_dir():
+        # Said before the trail notes that something was taken out.
+        raise click.UsageError("the directory of FILE does not exist")
     node = state.node()
     now = node.clock.now()
     first = first_day or last_day or local_day(now)

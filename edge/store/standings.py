@@ -112,7 +112,7 @@ def _select(tables: Tables, where: str, values: Sequence[object], *, facility: s
 
 
 def from_row(row: Sequence[Any], facility: str) -> Standing:
-    """A dose from its sequence, given_at, identity_state, is_late, is_correction, stage, verdict_state, verdict_code."""
+    """A dose from its sequence, given_at, identity_state, is_late, is_correction, stage, verdict state and code."""
     stage, verdict_state, verdict_code = row[5:8]
     return Standing(
         Facts(

@@ -14,7 +14,8 @@ from edge.domain.person_rules import judge_person
 from edge.domain.recordable import is_submission_key, tidy
 from edge.domain.refusals import AnyCode, EdgeCode, Finding, refuse
 from edge.domain.row_verdict import is_same_person
-from edge.store import audit, identity_checks, people, people_search, visits
+from edge.domain.waiting import identity_obstacle
+from edge.store import audit, doses, identity_checks, people, people_search, roster, visits
 from edge.store.database import Database, Tables
 from edge.store.people import Person, PersonId
 from edge.store.visits import Visit, VisitId, VisitState
@@ -110,6 +111,22 @@ def receive_known(database: Database, person_id: PersonId, *, key: str, at: int,
         if person is None:
             raise refuse(EdgeCode.PERSON_UNKNOWN, "person")
         return _open(tables, person, [], key=key, at=at, by=by)
+
+
+def is_expected(tables: Tables, person_id: PersonId, *, at: int) -> bool:
+    """Whether somebody on today's list has not come yet and can be signed for: nothing is left to ask at the door."""
+    person = people.get(tables, person_id)
+    day = local_day(at)
+    if person is None or not roster.has(tables, day, person_id):
+        return False
+    if visits.newest_of_person(tables, person_id, day) is not None:
+        return False
+    if any(dose.given_day == day for dose in doses.of_person(tables, person_id)):
+        return False
+    if identity_obstacle(person.identity_state) is None:
+        return True
+    asked = ask_pack(tables, person.recipient, at=at)
+    return asked is not None and identity_obstacle(asked.answer.state) is None
 
 
 def cancel_visit(database: Database, visit_id: VisitId, *, reason: str, at: int, by: str) -> Visit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from edge.app import make_server
 from edge.bootstrap import Node
 from edge.store.database import Database
-from tests.browser.visitor import USER_PASSWORD, make_node, send_now
+from tests.browser.visitor import USER_PASSWORD, add_user, make_node, send_now
+from tests.edge.clinic import Clinic
 from tests.simulator import SimulatedCentre
 
 CHROMIUM: Final = shutil.which("chromium") or "chromium: run `make packages`"
@@ -29,14 +30,16 @@ OPTIONS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+# Somebody who does everything.
+ANYBODY: Final = "sáu"
 SIZES: Final = {"wide": (1366, 768), "narrow": (360, 740)}
 
 
 @contextmanager
-def started_chromium() -> Iterator[Browser]:
-    """Chromium without a window."""
+def started_chromium(program: str = CHROMIUM) -> Iterator[Browser]:
+    """Chromium without a window; another program is one that leads to it."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        started = playwright.chromium.launch(executable_path=program, args=list(OPTIONS))
         yield started
         started.close()
 
@@ -70,9 +73,31 @@ def open_page(browser: Browser, size: str = "wide", *, scripts: bool = True) -> 
     context.close()
 
 
+@contextmanager
+def at_work(
+    directory: Path, clinic: Clinic, browser: Browser, *, size: str = "wide", scripts: bool = True
+) -> Iterator[tuple[Page, str, list[str]]]:
+    """The clinic's node behind its server, and somebody who does everything signed in at a page of this size.
+
+    Gives the page, the node's address, and every address that the page asked for.
+    """
+    with (
+        served(directory, clinic.database, clinic.centre) as (address, node),
+        open_page(browser, size, scripts=scripts) as (page, asked),
+    ):
+        add_user(node, login=ANYBODY)
+        sign_in(page, address, ANYBODY)
+        yield page, address, asked
+
+
 def sign_in(page: Page, address: str, login: str) -> None:
-    """Sign in by keyboard: the cursor waits in the first field."""
+    """Sign in by keyboard."""
     page.goto(f"{address}/sign-in")
+    give_password(page, login)
+
+
+def give_password(page: Page, login: str) -> None:
+    """Sign in on the page that asks for it: the cursor waits in the first field."""
     await_focus(page, "#login")
     page.keyboard.type(login)
     page.keyboard.press("Tab")
@@ -111,3 +136,15 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(keys[-1])
     if page.locator("[autofocus]").count():
         await_focus(page, "[autofocus]")
+
+
+def press_in(page: Page, selector: str, key: str = "Enter") -> None:
+    """Put the cursor there and press a key that leads to another page."""
+    page.locator(selector).focus()
+    press(page, key)
+
+
+def fill(page: Page, texts: Mapping[str, str]) -> None:
+    """Write into the fields of the form that is open, by their names."""
+    for name, text in texts.items():
+        page.locator(f"#{name}").fill(text)

@@ -5,34 +5,19 @@ Screenshots of every page, wide and narrow, are written to `screenshots/` for pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from edge.workflow.record_dose import Submission
-from tests.browser.chrome import SIZES, await_focus, press, shoot, sign_in
-from tests.browser.chrome import open_page as open_blank
-from tests.browser.chrome import served as served_node
-from tests.browser.visitor import PASSWORD, USER_PASSWORD, add_user, words_in
+from tests.browser.chrome import SIZES, at_work, await_focus, press, shoot
+from tests.browser.visitor import PASSWORD, words_in
 from tests.edge.clinic import NOW, Clinic, facts, make_clinic, villager
 
-LOGIN: Final = "sáu"
 CARD: Final = "054185000123|123456789|Đặng Thị Ánh|01031985|Nữ|Thôn 2, Hòa Hiệp|25122021"
 PERSONAL: Final = ("Đặng", "%C4%90", "Ánh", "054185000123", "1985")
-PAGES: Final = {
-    "today": "/",
-    "dose": "/doses/new",
-    "sign": "/sign",
-    "sync": "/sync",
-    "waiting": "/work-lists?list=identity-mismatch",
-    "person": "/people/10?list=identity-mismatch",
-    "correct": "/doses/9/correct",
-    "missing": "/nowhere",
-}
 
 
 @pytest.fixture
@@ -47,27 +32,11 @@ def clinic(tmp_path: Path) -> Clinic:
     return clinic
 
 
-@contextmanager
-def served(directory: Path, clinic: Clinic) -> Iterator[str]:
-    """The node behind its server, with one user who does everything; gives its address."""
-    with served_node(directory, clinic.database, clinic.centre) as (address, node):
-        add_user(node, login=LOGIN)
-        yield address
-
-
-@contextmanager
-def open_page(browser: Browser, size: str, address: str) -> Iterator[tuple[Page, list[str]]]:
-    """A page of this size with somebody signed in, and every address that it asked for."""
-    with open_blank(browser, size) as (page, asked):
-        sign_in(page, address, LOGIN)
-        yield page, asked
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_one_person_from_the_card_to_the_ledger_by_keyboard(
     tmp_path: Path, browser: Browser, clinic: Clinic, size: str
 ) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, size, address) as (page, asked):
+    with at_work(tmp_path, clinic, browser, size=size) as (page, address, asked):
         press(page, "Alt+3")
         # The cursor waits in the box: the scanner types its line and Enter.
         page.keyboard.type(CARD)
@@ -109,18 +78,10 @@ def test_one_person_from_the_card_to_the_ledger_by_keyboard(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_page_fits_the_window(tmp_path: Path, browser: Browser, clinic: Clinic, size: str) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, size, address) as (page, _):
-        for name, path in PAGES.items():
-            page.goto(address + path)
-            shoot(page, f"{size}-{name}")
-
-
-@pytest.mark.parametrize("size", SIZES)
 def test_a_birth_date_and_a_lot_are_put_right_by_keyboard(
     tmp_path: Path, browser: Browser, clinic: Clinic, size: str
 ) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, size, address) as (page, asked):
+    with at_work(tmp_path, clinic, browser, size=size) as (page, address, asked):
         page.goto(f"{address}/work-lists?list=identity-mismatch")
         page.locator('a[href^="/people/10?"]').focus()
         press(page, "Enter")
@@ -154,7 +115,7 @@ def test_a_birth_date_and_a_lot_are_put_right_by_keyboard(
 
 
 def test_a_scan_with_the_cursor_nowhere_lands_in_the_box(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, "wide", address) as (page, _):
+    with at_work(tmp_path, clinic, browser) as (page, address, _):
         page.goto(f"{address}/doses/new")
         page.evaluate("document.activeElement.blur()")
         page.keyboard.type(CARD)
@@ -163,7 +124,7 @@ def test_a_scan_with_the_cursor_nowhere_lands_in_the_box(tmp_path: Path, browser
 
 
 def test_faults_are_shown_with_the_cursor_in_the_first_one(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, "wide", address) as (page, _):
+    with at_work(tmp_path, clinic, browser) as (page, address, _):
         page.goto(f"{address}/doses/new")
         page.fill("#name", "Lê Thị Sai")
         page.fill("#birth_date", "31/02/1985")
@@ -177,7 +138,7 @@ def test_faults_are_shown_with_the_cursor_in_the_first_one(tmp_path: Path, brows
 
 
 def test_filtering_the_list_narrows_what_is_previewed(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
-    with served(tmp_path, clinic) as address, open_page(browser, "wide", address) as (page, _):
+    with at_work(tmp_path, clinic, browser) as (page, address, _):
         page.goto(f"{address}/sign?state=ready")
         page.fill("#text", "cuc")
         shown = page.locator("#doses tbody tr:visible").count()
@@ -188,13 +149,7 @@ def test_filtering_the_list_narrows_what_is_previewed(tmp_path: Path, browser: B
 
 
 def test_the_pages_work_without_javascript(tmp_path: Path, browser: Browser, clinic: Clinic) -> None:
-    with served(tmp_path, clinic) as address:
-        context = browser.new_context(java_script_enabled=False)
-        page = context.new_page()
-        page.goto(address)
-        page.fill("#login", LOGIN)
-        page.fill("#password", USER_PASSWORD)
-        page.press("#password", "Enter")
+    with at_work(tmp_path, clinic, browser, scripts=False) as (page, address, _):
         page.goto(f"{address}/doses/new")
         page.fill("#card", CARD)
         page.press("#card", "Enter")
@@ -206,4 +161,3 @@ def test_the_pages_work_without_javascript(tmp_path: Path, browser: Browser, cli
         page.fill("#pin", PASSWORD)
         page.press("#pin", "Enter")
         assert "Đã ký 10 mũi tiêm" in page.inner_text("main")
-        context.close()

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.cli import main
+from edge.domain.code_words import words
 from edge.domain.refusals import EdgeCode, RefusedError
 from edge.store import audit, bundles, closings
 from edge.store.audit import Action
@@ -282,7 +283,9 @@ def test_the_page_adds_up_links_every_reason_and_closes(station: Station, visito
     text = visitor.post("/day-close", {**form, "remark": "mưa to", "sure": "yes"})
     assert "Đã chốt lúc 16:30, lần 1." in text
     assert "Gói 3: chờ gửi" in text
-    assert EdgeCode.DAY_CLOSED in visitor.post("/day-close", {**form, "sure": "yes"}, status=422)
+    again = visitor.post("/day-close", {**form, "sure": "yes", "remark": "Gửi lại"}, status=422)
+    assert words(EdgeCode.DAY_CLOSED).vi in again
+    assert 'value="Gửi lại"' in again
     send(station)
     text = visitor.get("/day-close")
     assert "Gói 3: trung tâm nhận 16:30." in text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.domain.roles import Role
-from edge.store import audit, identity_checks, people, visits
+from edge.store import audit, identity_checks, people, roster, visits
 from edge.store.people import Person, PersonId
 from edge.store.visits import Visit, VisitId, VisitState
 from edge.workflow.change_person import change_person
@@ -534,3 +534,56 @@ def test_no_address_on_the_way_names_a_person(desk: Visitor) -> None:
     desk.post("/reception/visits/2/cancel", {"reason": "Ghi nhầm người"})
     personal = [text for one in (1, 3) for text in (*villager(one).name.split(), villager(one).number)]
     assert not words_in(desk.addresses, [*personal, villager(3).phone, "1985", "nguyen", "%"])
+
+
+def expect_today(clinic: Clinic, one: Recipient) -> None:
+    """Put somebody on today's list, who is in the store already or comes into it."""
+    with clinic.database.write_transaction() as tables:
+        known = people.with_number(tables, one.number)
+        state = IdentityState.WAITING
+        person_id = known[0].person_id if known else people.add(tables, one, state=state, at=NOW, by=USER)
+        person = people.get(tables, person_id)
+        assert person is not None
+        roster.add(tables, DAY, person, product="AZ", at=NOW, by=USER)
+
+
+def test_the_card_of_somebody_expected_is_the_arrival_once(desk: Visitor, clinic: Clinic) -> None:
+    expect_today(clinic, villager(3))
+    assert f"{villager(3).name} vào hàng đợi" in find(desk, card(villager(3)), status=None)
+    assert clinic.count("visits") == 1
+    find(desk, card(villager(3)), status=None)
+    assert clinic.count("visits") == 1
+
+
+@pytest.mark.parametrize(
+    ("expected", "line"),
+    [
+        # A number is typed, not read from a card.
+        (villager(3), villager(3).number),
+        # The card says something else than the list.
+        (villager(3), card(villager(3, name="Nguyễn Thị Khác"))),
+        # A dose of this morning is on disk already.
+        (villager(1), card(villager(1))),
+        # The population pack has another birth date, so somebody should look.
+        (villager(4, birth_date="1985-03-02"), card(villager(4, birth_date="1985-03-02"))),
+    ],
+)
+def test_whoever_leaves_something_to_ask_is_shown_first(
+    desk: Visitor, clinic: Clinic, expected: Recipient, line: str
+) -> None:
+    expect_today(clinic, expected)
+    answer = desk.client.post(
+        "/reception/find", base_url=ADDRESS, data={"card": line, "csrf_token": csrf(desk)}, headers=OWN
+    )
+    assert answer.status_code in (200, 303)
+    assert clinic.count("visits") == 0
+
+
+OWN = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+
+
+def csrf(desk: Visitor) -> str:
+    """The token of the page that is open."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', desk.text)
+    assert found is not None
+    return found[1]

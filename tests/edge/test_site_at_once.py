@@ -178,6 +178,17 @@ def test_one_form_that_eight_browsers_send_is_one_person_one_visit_one_dose(
     assert {acts[name] for name in ("visit-opened", "dose-recorded", "visit-observed", "visit-left")} == {1}
 
 
+def test_eight_tables_that_call_at_once_call_eight_people(app: Flask, node: Node, clinic: Clinic) -> None:
+    browsers = [browser(app, node, number) for number in range(BROWSERS)]
+    browsers[0].get("/reception")
+    for number in range(1, 1 + BROWSERS):
+        assert browsers[0].post("/reception/people", form_of(number)).status_code == 303
+    for one in browsers:
+        one.get("/doses/new")
+    places = at_once([lambda one=one: one.post("/doses/card", {"card": ""}).headers["Location"] for one in browsers])  # type: ignore[misc]
+    assert sorted(map(str, places)) == [f"/doses/new?visit={number}" for number in range(1, 1 + BROWSERS)]
+
+
 def test_two_who_sign_at_once_sign_each_dose_once(app: Flask, node: Node, clinic: Clinic) -> None:
     browsers = [browser(app, node, number) for number in range(2)]
     day_of(browsers[0], range(1, 4))

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from openpyxl import load_workbook
 from werkzeug.test import TestResponse
 
 from edge.bootstrap import Node
@@ -32,9 +31,9 @@ OWN: Final = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
 CARD: Final = f"{NUMBERS[0]}||{NAME}|{BORN:%d%m%Y}|Nữ|Thôn 2|25122021"
 # What somebody has in mind, reads or is called by alone: changes of these are nobody's act.
 QUIET: Final = frozenset({"drafts", "audit", "sqlite_sequence"})
+# So are the language that somebody reads, and the wrong passwords before those that lock an account.
+_ACCOUNTS: Final = "SELECT user_id, login, name, roles, password, is_active, must_change, changed_at FROM users"
 _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
-_HIDDEN: Final = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
-_NOT_FOUND: Final = 404
 
 
 @dataclass(slots=True)
@@ -48,9 +47,12 @@ class Watcher:
     posted: set[str] = field(default_factory=set)
 
     def get(self, path: str) -> str:
+        """Open a page; the answer to a form that led nowhere is open already."""
+        if not path:
+            return self.text
         answer = self.visitor.client.get(path, base_url=ADDRESS)
         self._keep(f"GET {path}", answer)
-        self.text = answer.text if "text/html" in answer.content_type else self.text
+        self.text = answer.text if answer.mimetype == "text/html" else self.text
         return self.text
 
     def post(self, path: str, form: Mapping[str, Any], *, status: int = 303) -> str:
@@ -60,14 +62,15 @@ class Watcher:
         assert token is not None
         data = {"csrf_token": token[1], **form}
         answer = self.visitor.client.post(path, base_url=ADDRESS, data=data, headers=OWN)
-        assert answer.status_code == status, (path, answer.text)
+        shown = answer.text if answer.mimetype == "text/html" and not answer.location else ""
+        assert answer.status_code == status, (path, shown)
         self._keep(f"POST {path}", answer)
         self.posted.add(path)
         after, acts = self._tables(), self._entries()[len(entries) :]
         changed = {name for name in after if after[name] != before[name]} - QUIET
         assert not changed or acts, (path, changed)
         assert {actor for _action, actor in acts} <= {USER}, (path, acts)
-        self.text = answer.text if answer.text else self.text
+        self.text = shown or self.text
         return answer.headers.get("Location", "")
 
     def hidden(self) -> dict[str, str | Sequence[str]]:
@@ -83,7 +86,9 @@ class Watcher:
     def _tables(self) -> dict[str, list[tuple[Any, ...]]]:
         with self.node.database.read() as tables:
             names = [row[0] for row in tables.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-            return {name: tables.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
+            found = {name: tables.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
+            found["users"] = tables.execute(_ACCOUNTS).fetchall()
+            return found
 
     def _entries(self) -> list[tuple[str, str]]:
         with self.node.database.read() as tables:
@@ -109,7 +114,7 @@ def person(**changes: str) -> dict[str, str]:
 def at_the_door(desk: Watcher) -> None:
     desk.get("/reception")
     desk.post("/reception/find", {"card": CARD}, status=200)
-    desk.post("/reception/find", {"card": CARD + "|" * 9}, status=422)
+    desk.post("/reception/find", {"card": CARD + "|" * 9}, status=200)
     desk.post("/reception/new", {"card": NAME}, status=200)
     desk.post("/reception/people", person(birth_date=NAME), status=422)
     desk.post("/reception/people", person(number=NUMBERS[1][:11]), status=422)
@@ -150,8 +155,9 @@ def in_the_waiting_room(desk: Watcher) -> None:
     desk.post("/observation/1/leave", {"remark": f"{NAME} về"})
     for page in ("/doses/1/slip", "/doses/2/slip", "/people/1", "/doses/2/correct", f"/people/{NAME}"):
         desk.get(page)
-    desk.post("/people/1", {**desk.hidden(), **person(phone=PHONE[:9]), "revision": "1"}, status=422)
+    desk.post("/people/1", {**person(birth_date=NAME), "revision": "1"}, status=422)
     desk.post("/people/1", {**person(guardian=f"{NAME} Ba"), "revision": "1"})
+    desk.post("/people/1", {**person(guardian=NAME * 2), "revision": "1"}, status=409)
 
 
 def in_the_office(desk: Watcher) -> None:
@@ -271,5 +277,3 @@ def test_the_person_was_there(day: Day) -> None:
         reasons = tables.execute("SELECT reaction, vaccinator FROM doses").fetchall()
     for found in (rows, remarks, reasons):
         assert NAME in str(found)
-    assert load_workbook is not None
-    assert _NOT_FOUND

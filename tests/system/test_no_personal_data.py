@@ -345,9 +345,31 @@ def _site_day(stage: Stage, line: Line, *, fingerprint: str, key: Path, day: Day
     stage.run("edge", [*sign, "--pin-stdin"], typed=f"{NUMBERS[0]}\n", fails=True)
     named = ["sign", "--preview", "--select", f"name={PARTS[0]}"]
     stage.both("edge", named, [*sign, "--pin-stdin"], typed=f"{_SECRET}\n" * 2)
+    _site_papers(stage, over)
     stage.both("edge", ["sync", "--once"], ["status"], ["status", "--day", "today"], ["check"], over=over)
     line.close()
     stage.keep("what travelled", *line.copies)
+
+
+def _site_papers(stage: Stage, over: Mapping[str, str]) -> None:
+    """What the site takes out, takes in and sends at the end of the day, and its accounts."""
+    given, made = stage.directory / "in", stage.directory / "out"
+    for verb in ("export", "export-work-list"):
+        stage.run("edge", [verb, made / "nowhere" / "x.xlsx", "--json"], over=over, fails=True)
+    made.mkdir()
+    for name in ("doses.xlsx", "doses.csv"):
+        stage.run("edge", ["export", made / name], over=over)
+    stage.run("edge", ["export", made / f"{NAME}.txt", "--json"], over=over, fails=True)
+    stage.run("edge", ["export-work-list", made / "work.xlsx"], over=over)
+    stage.both("edge", ["import-work-list", made / "work.xlsx"], over=over)
+    stage.both("edge", ["import-work-list", made / "work.xlsx", "--apply"], over=over)
+    for name in ("list.xlsx", "torn.xlsx", "list.csv"):
+        stage.run("edge", ["import-work-list", given / name, "--json"], over=over, fails=True)
+    over = {**over, "HCVX_EDGE_USER_PASSWORD": _SECRET}
+    stage.run("edge", ["user", "add", "sau", "--name", "Y tá Nguyễn Thị Sáu"], ["user", "list", "--json"], over=over)
+    stage.run("edge", ["user", "add", NAME, "--name", NAME * 9, "--json"], over=over, fails=True)
+    stage.run("edge", ["user", "reset", "sau"], ["user", "close", PHONE], over=over, fails=True)
+    stage.both("edge", ["close-day", "--remark", "Đủ phiếu."], over=over)
 
 
 def _ask_for_no_page(stage: Stage, address: str) -> None:
@@ -399,6 +421,7 @@ def test_the_person_was_there(stage: Stage) -> None:
         assert any(mark in data for data in travelled)
     assert sum(b"HTTP/1.1 200 OK" in data for data in travelled) == 2
     said = b"".join(stage.outputs.values()).decode(errors="replace")
+    assert "Traceback" not in said
     for code in ("number-lost-zero", "date-invalid", "row-repeated", "pass-filter", "key-file-password", "list-header"):
         assert code in said
 

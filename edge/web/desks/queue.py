@@ -7,6 +7,7 @@ keeps two tables from calling the same person, and nothing depends on it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -40,14 +41,26 @@ class Calls:
         with self._lock:
             self._calls[user.user_id] = (visit_id, at)
 
+    def call_first(self, user: User, wanted: Iterable[VisitId], *, at: int) -> VisitId | None:
+        """Call the first of these visits that no other user has called; two who ask at once get two."""
+        with self._lock:
+            called = self._elsewhere(user, at)
+            found = next((visit_id for visit_id in wanted if visit_id not in called), None)
+            if found is not None:
+                self._calls[user.user_id] = (found, at)
+            return found
+
     def elsewhere(self, user: User, *, at: int) -> frozenset[VisitId]:
         """The visits that other users have called."""
         with self._lock:
-            return frozenset(
-                visit_id
-                for caller, (visit_id, called_at) in self._calls.items()
-                if caller != user.user_id and at - called_at < _CALL_SECONDS
-            )
+            return self._elsewhere(user, at)
+
+    def _elsewhere(self, user: User, at: int) -> frozenset[VisitId]:
+        return frozenset(
+            visit_id
+            for caller, (visit_id, called_at) in self._calls.items()
+            if caller != user.user_id and at - called_at < _CALL_SECONDS
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +95,11 @@ def call_next(tables: Tables, user: User, *, now: int, after: int = 0) -> Visit 
         now: epoch seconds UTC.
         after: the number of whoever was called here and did not come, or 0; then the line goes on behind it.
     """
-    called = _calls().elsewhere(user, at=now)
-    free = [one for one in visits.waiting(tables, local_day(now)) if one.visit_id not in called and one.number != after]
-    chosen = next((one for one in free if one.number > after), free[0] if free else None)
-    if chosen is not None:
-        _calls().call(user, chosen.visit_id, at=now)
-    return chosen
+    waiting = {one.visit_id: one for one in visits.waiting(tables, local_day(now)) if one.number != after}
+    # Whoever stands behind `after` comes first, then the line from its beginning.
+    wanted = sorted(waiting.values(), key=lambda one: (one.number < after, one.number))
+    chosen = _calls().call_first(user, [one.visit_id for one in wanted], at=now)
+    return None if chosen is None else waiting[chosen]
 
 
 def fill_from_visit(tables: Tables, form: Form, visit_id: VisitId, *, user: User, now: int) -> None:

@@ -32,7 +32,14 @@ from edge.web.frame.access import allow, current_user
 from edge.web.frame.language import _, language
 from edge.web.frame.node import node
 from edge.workflow.change_person import change_person
-from edge.workflow.receive_person import Newcomer, Received, cancel_visit, receive_known, receive_newcomer
+from edge.workflow.receive_person import (
+    Newcomer,
+    Received,
+    cancel_visit,
+    is_expected,
+    receive_known,
+    receive_newcomer,
+)
 from sync_protocol.days import local_day
 
 blueprint = Blueprint("reception", __name__, url_prefix="/reception")
@@ -70,12 +77,21 @@ def new() -> str:
 @blueprint.post("/find")
 @allow(Role.RECEPTION)
 def find() -> str | Response:
-    """Look for whoever the box means; somebody who is known has an address of their own."""
-    with node().database.read() as tables:
-        outcome = reception_form.find(tables, request.form.get("card", ""), submission=_new_key())
+    """Look for whoever the box means; somebody who is known has an address of their own.
+
+    A card that says what is known of somebody who is expected today leaves nothing to ask: the scan is the arrival.
+    """
+    open_node = node()
+    now, line = open_node.clock.now(), request.form.get("card", "")
+    with open_node.database.read() as tables:
+        outcome = reception_form.find(tables, line, submission=_new_key())
+        sure = outcome.person is not None and "|" in line and is_expected(tables, outcome.person, at=now)
+    if outcome.person is not None and sure:
+        by = current_user().name
+        return _received(receive_known(open_node.database, outcome.person, key=_new_key(), at=now, by=by))
     if outcome.person is not None:
         return redirect(url_for("reception.desk", person=outcome.person), 303)
-    return _page(outcome, line=request.form.get("card", "") if outcome.found else "")
+    return _page(outcome, line=line if outcome.found else "")
 
 
 @blueprint.post("/new")

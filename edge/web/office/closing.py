@@ -11,12 +11,13 @@ from werkzeug.wrappers import Response
 
 from edge.domain.day_figures import Figures
 from edge.domain.outbox import BundleState
-from edge.domain.refusals import Words
+from edge.domain.refusals import EdgeCode, RefusedError, Words
 from edge.domain.roles import Role
 from edge.domain.waiting import Waiting
 from edge.store import bundles, link
 from edge.web.frame import drafts
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.form_words import finding_sentence
 from edge.web.frame.formats import moment
 from edge.web.frame.language import _
 from edge.web.frame.node import node
@@ -75,16 +76,22 @@ def close() -> Response | tuple[str, int]:
     if request.form.get("sure") != "yes" and day_to_close(open_node.database, policy, day, now=now).figures.waiting:
         told = _("Còn mũi chưa vào sổ cái. Xem danh sách ở trên, rồi đánh dấu vào ô xác nhận và bấm lại.")
         return _page(day, told=told, remark=remark), 422
-    close_day(
-        open_node.database,
-        policy,
-        day,
-        now=now,
-        by=current_user().name,
-        entropy=open_node.entropy,
-        remark=remark,
-        revision=_revision(request.form),
-    )
+    try:
+        close_day(
+            open_node.database,
+            policy,
+            day,
+            now=now,
+            by=current_user().name,
+            entropy=open_node.entropy,
+            remark=remark,
+            revision=_revision(request.form),
+        )
+    except RefusedError as error:
+        if error.findings[0].code is not EdgeCode.DAY_CLOSED:
+            raise
+        # The other sheet stands above, and the remark of this one is still there for the next.
+        return _page(day, told=finding_sentence(error.findings[0]), remark=remark), 422
     drafts.clear(url_for("closing.show", day=day))
     return redirect(url_for("closing.show", day=day), 303)
 
