@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,16 @@ def served(directory: Path, database: Database, centre: SimulatedCentre) -> Iter
     """The node behind its server in a thread; gives its address and the node."""
     node = make_node(directory, database)
     server = make_server(node, "127.0.0.1", 0, send_now=send_now(node, centre))
-    thread = threading.Thread(target=server.run, daemon=True)
+
+    def answer() -> None:
+        try:
+            server.run()
+        except OSError as error:
+            # Closing takes the socket away from under a server that is just waiting for it.
+            if error.errno != errno.EBADF:
+                raise
+
+    thread = threading.Thread(target=answer, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.effective_port}", node  # type: ignore[union-attr]
