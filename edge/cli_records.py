@@ -44,17 +44,23 @@ _ROWS_TOLD: Final = 40
 _DOSE_JSON_BYTES: Final = 64 * 1024
 
 
-@click.command(name="import")
-@click.argument("file", type=_FILE)
-@click.option("--apply", "applies", is_flag=True, help="Write the good rows; without it nothing is written.")
-@click.option("--late-reason", default="", help="Why doses of earlier days come only now.")
-@click.option(
+_apply_option = click.option(
+    "--apply", "applies", is_flag=True, help="Write the good rows; without it nothing is written."
+)
+_proposals_option = click.option(
     "--proposals",
     type=click.Choice([choice.value for choice in ProposalChoice]),
     default=ProposalChoice.LEAVE_OUT.value,
     show_default=True,
     help="What becomes of rows with a proposed value.",
 )
+
+
+@click.command(name="import")
+@click.argument("file", type=_FILE)
+@_apply_option
+@click.option("--late-reason", default="", help="Why doses of earlier days come only now.")
+@_proposals_option
 @by_option
 @json_option
 @pass_state
@@ -89,14 +95,8 @@ def import_list(state: State, file: Path, *, applies: bool, late_reason: str, pr
 @click.command()
 @click.argument("file", type=_FILE)
 @click.option("--day", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The local day of the roster.")
-@click.option("--apply", "applies", is_flag=True, help="Write the good rows; without it nothing is written.")
-@click.option(
-    "--proposals",
-    type=click.Choice([choice.value for choice in ProposalChoice]),
-    default=ProposalChoice.LEAVE_OUT.value,
-    show_default=True,
-    help="What becomes of rows with a proposed value.",
-)
+@_apply_option
+@_proposals_option
 @by_option
 @json_option
 @pass_state

@@ -9,16 +9,13 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
-from edge.clients.workbook_bounds import check_workbook
+from edge.clients.workbook_bounds import NO_ARCHIVE, NO_WORKBOOK, check_workbook
 from edge.domain.correction_list import CORRECTION_ROWS, NEW_COLUMNS, REQUIRED, Column, RawCorrection, plain_text
 from edge.domain.day_list import Cell
 from edge.domain.refusals import EdgeCode, refuse
@@ -66,7 +63,6 @@ def read_corrections(data: bytes) -> Iterator[RawCorrection]:
         raise refuse(EdgeCode.CORRECTION_KIND, "file")
     check_workbook(data, tags_at_most=_TAGS)
     _refuse_merged(data)
-    # openpyxl raises what the parts of a workbook happen to provoke; all of it means that this is no workbook.
     try:
         # Formulas as written, not what some program once made of them; no links to other files; rows are streamed.
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
@@ -74,10 +70,7 @@ def read_corrections(data: bytes) -> Iterator[RawCorrection]:
             yield from _rows(book)
         finally:
             book.close()
-    except (
-        zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, AttributeError,
-        IndexError, EOFError, OverflowError, zlib.error,
-    ):  # fmt: skip
+    except NO_WORKBOOK:
         raise refuse(EdgeCode.LIST_UNREADABLE, "file") from None
 
 
@@ -145,5 +138,5 @@ def _refuse_merged(data: bytes) -> None:
                         if _MERGED.search(before + piece):
                             raise refuse(EdgeCode.CORRECTION_MERGED, "file")
                         before = piece[-_MERGED_BYTES:]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error):
+    except NO_ARCHIVE:
         raise refuse(EdgeCode.LIST_UNREADABLE, "file") from None

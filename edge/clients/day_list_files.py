@@ -9,18 +9,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
-from edge.clients.workbook_bounds import check_workbook
+from edge.clients.workbook_bounds import NO_WORKBOOK, check_workbook
 from edge.domain.day_list import HEADER_SEARCH_ROWS, LIST_COLUMNS, LIST_ROWS, Cell
 from edge.domain.refusals import EdgeCode, refuse
 
@@ -79,7 +75,6 @@ def day_list_from_bytes(data: bytes) -> DayListFile:
 
 def _workbook_sheets(data: bytes) -> Iterator[Sheet]:
     check_workbook(data)
-    # openpyxl raises what the parts of a workbook happen to provoke; all of it means that this is no workbook.
     try:
         # Values as last computed, not formulas; no links to other files; rows are streamed.
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
@@ -90,10 +85,7 @@ def _workbook_sheets(data: bytes) -> Iterator[Sheet]:
                     yield Sheet(sheet.title, _bounded([cast("tuple[Cell, ...]", row) for row in rows]))
         finally:
             book.close()
-    except (
-        zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError, AttributeError,
-        IndexError, EOFError, OverflowError, zlib.error,
-    ):  # fmt: skip
+    except NO_WORKBOOK:
         raise refuse(EdgeCode.LIST_UNREADABLE, "file") from None
 
 

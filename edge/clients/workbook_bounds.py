@@ -13,6 +13,9 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from typing import IO, Final
+from xml.etree.ElementTree import ParseError
+
+from openpyxl.utils.exceptions import InvalidFileException
 
 from edge.domain.refusals import EdgeCode, refuse
 
@@ -45,6 +48,15 @@ _ENCODING: Final = re.compile(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]*)", re.IGNO
 _ENCODINGS: Final = frozenset({b"utf-8", b"utf-16", b"us-ascii", b"iso-8859-1"})
 
 
+# What zipfile raises over an archive that is damaged, encrypted, or packed in a way that it does not know.
+NO_ARCHIVE: Final = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
+# openpyxl raises what the parts of a workbook happen to provoke; all of it means that this is no workbook.
+NO_WORKBOOK: Final = (
+    *(zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError),
+    *(KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError, OverflowError),
+)
+
+
 def check_workbook(data: bytes, *, tags_at_most: int = TAGS) -> None:
     """Refuse macros, document types, zip bombs and floods of elements, before anything is built.
 
@@ -68,7 +80,7 @@ def check_workbook(data: bytes, *, tags_at_most: int = TAGS) -> None:
                 # Which part means what, other parts say, so all of them are counted, whatever their names.
                 with archive.open(part) as file:
                     _count_tags(file, counted, tags_at_most)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error):
+    except NO_ARCHIVE:
         raise refuse(EdgeCode.LIST_UNREADABLE, "file") from None
 
 
