@@ -12,13 +12,19 @@ What everything stands on
     `errors` (the codes) · `problems` (status and words of each code) · `limits` · `cbor` · `fields` · `days` ·
     `contexts` (what a signature is for)
 Keys, signatures, envelopes, trees
-    `keys` · `certificate` · `merkle` · `signers.signer` · `cose` (Sign1) · `key_wrap` · `cose_encrypt` · `sealing`
+    `keys` · `certificate` · `crl` · `merkle` · `signers.signer` · `cose` (Sign1) · `key_wrap` · `cose_encrypt` ·
+    `sealing`
 The dose and its batch
     `names` · `identity` · `dose` · `manifest` · `batch` · `dose_proof`
 How doses are packed
     `range_coder` · `vocabulary` · `column_costs` · `column_codecs` · `field_columns` · `dose_columns` · `columns`
+The provisional slip
+    `slip_text` (its QR)
 Up to the centre, into the ledger, and back
-    `bundle` · `closing` (the day's sheet) · `ledger_entry` · `verdict` · `tree_head` · `receipt` · `ledger_export`
+    `bundle` · `closing` (the day's sheet) · `serial_number` · `registration` (a certificate) ·
+    `registration_list` (its answer) · `ledger_entry` · `verdict` · `tree_head` · `receipt` · `ledger_export` ·
+    `feed` (what the centre has for one node) · `delegation` · `handover` and
+    `handover_answers` (doses for a delegated signer)
 Signed, versioned sets
     `signed_set` · `catalogue` · `catalogue_toml` · `population` · `document_signer` · `trust_list` · `gateway_list` ·
     `trust` · `enrolment_file` · `enrolment`

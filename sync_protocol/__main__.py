@@ -41,7 +41,9 @@ class _Finding:
 
 @click.command()
 @click.argument("files", nargs=-1, metavar="FILE…", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--text", "texts", multiple=True, metavar="TEXT", help="The text of a QR code, HC1:…; may be repeated.")
+@click.option(
+    "--text", "texts", multiple=True, metavar="TEXT", help="The text of a QR code, HC1:… or HCVX1:…; may be repeated."
+)
 @click.option(
     "--trust", "trust_file", type=_FILE, metavar="FILE", help="Signed trust list, or the EU gateway's in JSON."
 )
@@ -65,8 +67,7 @@ def main(
 ) -> None:
     """Verifies health certificates, slips, bundles, receipts, tree heads, trust lists, catalogues and whole ledgers.
 
-    FILE is an artefact, a text file with one health certificate a line, a picture with QR codes, or - for standard
-    input.
+    FILE is an artefact, a text file with one QR code's text a line, a picture with QR codes, or - for standard input.
     """
     if not files and not texts:
         raise click.UsageError("name a file, - for standard input, or --text")
@@ -114,12 +115,17 @@ def _parts(data: bytes) -> Sequence[bytes]:
     """Cuts a file into its artefacts: the lines of a text, the QR codes of a picture, or the whole."""
     if is_picture(data):
         try:
-            return [text.encode() for text in read_qr_codes(data)]
+            return _ours([text.encode() for text in read_qr_codes(data)])
         except PictureExtraMissingError:
             raise click.UsageError("pictures need the extra 'picture': pip install 'hcvx[picture]'") from None
     if looks_like_text(data):
         return [line for line in data.splitlines() if line.strip()]
     return [data]
+
+
+def _ours(texts: Sequence[bytes]) -> Sequence[bytes]:
+    """Those that are ours, or all: papers have other codes too, a slip that of its tracking code."""
+    return [text for text in texts if looks_like_text(text)] or texts
 
 
 def _examine(source: str, data: bytes, by: Surroundings) -> _Finding:

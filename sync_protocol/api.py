@@ -42,6 +42,10 @@ class CentralApi(Protocol):
         """The newest signed catalogue."""
         ...
 
+    def feed(self, request: bytes) -> bytes:
+        """Ask for what follows in the node's feed; gives a sealed page. The request is signed by the node's key."""
+        ...
+
 
 class NetworkError(Exception):
     """The centre was not reached, or what answered was not the centre (a captive portal, a proxy).

@@ -38,11 +38,13 @@ _SLIP_KEYS: Final = {1, 2, 3, 4, 5}
 _RECEIPT_KEYS: Final = ({1, 2, 4}, {1, 2, 3, 4})
 # A health certificate's text, also with another version or context than ours: then it is refused as such.
 _TEXT_MARKS: Final = (b"HC1:", b"HC0:", b"HC2:", b"HL0:", b"hc1:")
+# A slip's text, of whatever version.
+_SLIP_MARKS: Final = (b"HCVX", b"hcvx")
 
 
 def looks_like_text(data: bytes) -> bool:
-    """Says whether the bytes begin like a health certificate's text; further lines may hold more of them."""
-    return data[:256].lstrip().startswith(_TEXT_MARKS)
+    """Says whether the bytes begin like the text of a QR code of ours; further lines may hold more of them."""
+    return data[:256].lstrip().startswith(_TEXT_MARKS + _SLIP_MARKS)
 
 
 def recognise(data: bytes) -> ArtefactKind:
@@ -52,7 +54,7 @@ def recognise(data: bytes) -> ArtefactKind:
         ProtocolError: NOT_RECOGNISED, TOO_LARGE, or what the decoder of its form raises.
     """
     if looks_like_text(data):
-        return ArtefactKind.HEALTH_CERTIFICATE
+        return ArtefactKind.SLIP if data.lstrip().startswith(_SLIP_MARKS) else ArtefactKind.HEALTH_CERTIFICATE
     if data.startswith(EXPORT_PREFIX):
         return ArtefactKind.LEDGER
     if data[:256].lstrip().startswith(b"["):

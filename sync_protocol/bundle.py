@@ -36,6 +36,8 @@ class BundleKind(StrEnum):
     ANSWERS = "answers"
     CLOSING = "closing"
     REPORT = "report"
+    REGISTRATION = "registration"
+    HANDED_BACK = "handed-back"
 
 
 # Kinds travel as their place in this tuple, so the order never changes; new ones go at the end.
@@ -46,6 +48,8 @@ _KINDS: Final = (
     BundleKind.ANSWERS,
     BundleKind.CLOSING,
     BundleKind.REPORT,
+    BundleKind.REGISTRATION,
+    BundleKind.HANDED_BACK,
 )
 
 
@@ -104,11 +108,14 @@ class BatchBody:
         statement: the COSE_Sign1 of the organisation.
         secret: 32 bytes from which the salts come.
         columns: the packed doses.
+        carried: in a delegated batch, the site's signed DOSES bundles that came by stick and that the centre may not
+            have yet: they show that the site handed these doses over.
     """
 
     statement: bytes
     secret: bytes
     columns: bytes
+    carried: tuple[bytes, ...] = ()
 
 
 def sign_bundle(bundle: Bundle, node_signer: Signer) -> bytes:
@@ -181,7 +188,10 @@ def verify_bundle(unverified: UnverifiedBundle, node_key: PublicKey) -> Verified
 
 def encode_batch_body(body: BatchBody) -> bytes:
     """The body of a `batch` bundle."""
-    return cbor.encode({1: body.statement, 2: body.secret, 3: body.columns})
+    fields: dict[int, object] = {1: body.statement, 2: body.secret, 3: body.columns}
+    if body.carried:
+        fields[4] = list(body.carried)
+    return cbor.encode(fields)
 
 
 def parse_batch_body(data: bytes) -> BatchBody:
@@ -195,9 +205,18 @@ def parse_batch_body(data: bytes) -> BatchBody:
         statement=fields.bytes_(1, max_bytes=BATCH_BYTES),
         secret=fields.bytes_(2, length=SECRET_BYTES),
         columns=fields.bytes_(3, max_bytes=limits.SEALED_BYTES),
+        carried=_carried(fields),
     )
     fields.finish()
     return body
+
+
+def _carried(fields: Fields) -> tuple[bytes, ...]:
+    found = fields.opt_list_(4, min_items=1, max_items=limits.CARRIED_HANDOVERS) or []
+    carried = tuple(item for item in found if isinstance(item, bytes))
+    if len(carried) != len(found):
+        raise fields.invalid(4, "must be signed bundles")
+    return carried
 
 
 def _read_bundle(payload: bytes) -> Bundle:

@@ -8,6 +8,7 @@ must allow is said here: a signer with a key usage must have digitalSignature, a
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
+from cryptography.x509.oid import NameOID
 
 from sync_protocol import keys, limits
 from sync_protocol.errors import Code, ProtocolError
@@ -107,6 +109,13 @@ def serial_text(serial: int) -> str:
     return digits if len(digits) % 2 == 0 else f"0{digits}"
 
 
+def organisation_of(certificate: Certificate) -> str:
+    """The organisation that holds the certificate, as it says itself (X.520 O); "" where it names none, or oddly."""
+    names = certificate.x509.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    text = " ".join(unicodedata.normalize("NFC", str(names[0].value)).split()) if names else ""
+    return text if len(text) <= limits.LONG_CHARS and text.isprintable() else ""
+
+
 def check_validity(certificate: Certificate, at: datetime) -> None:
     """Checks that the instant lies within the certificate's validity.
 
@@ -117,6 +126,8 @@ def check_validity(certificate: Certificate, at: datetime) -> None:
     Raises:
         ProtocolError: CERTIFICATE_NOT_YET_VALID or CERTIFICATE_EXPIRED.
     """
+    if at.tzinfo is None:
+        raise ValueError("the instant must be aware")
     if at < certificate.not_before:
         raise ProtocolError(Code.CERTIFICATE_NOT_YET_VALID, "the certificate is not valid yet at this instant")
     # RFC 5280, 4.1.2.5: the last second is included.
@@ -146,6 +157,25 @@ def check_key_usage(certificate: Certificate) -> None:
         pass
 
 
+def check_authority_usage(certificate: Certificate) -> None:
+    """Checks that the certificate is an authority's: its basic constraints say so, and a key usage lets it issue.
+
+    Raises:
+        ProtocolError: KEY_USAGE.
+    """
+    extensions = certificate.x509.extensions
+    try:
+        is_authority = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        is_authority = False
+    try:
+        may_issue = extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        may_issue = True
+    if not (is_authority and may_issue):
+        raise ProtocolError(Code.KEY_USAGE, "the certificate is no authority's")
+
+
 def pick_intermediates(certificate: Certificate, offered: Sequence[Certificate]) -> tuple[Certificate, ...]:
     """The certificates that may stand between a signer and an anchor, at most `CERTIFICATE_CHAIN` of any number.
 
@@ -167,7 +197,7 @@ def pick_intermediates(certificate: Certificate, offered: Sequence[Certificate])
 
 def verify_chain(
     certificate: Certificate, *, intermediates: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime
-) -> tuple[bytes, ...]:
+) -> tuple[Certificate, ...]:
     """Verifies that a certificate may sign messages, and leads to an anchor, at an instant.
 
     Revocation is judged elsewhere, against the window in which the signature was made, for each certificate of the
@@ -180,21 +210,39 @@ def verify_chain(
         at: an aware datetime.
 
     Returns:
-        The thumbprints (32 bytes each) of the path: the certificate itself first, the anchor last.
+        The path: the certificate itself first, the anchor last.
 
     Raises:
         ProtocolError: CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED, KEY_USAGE, CERTIFICATE_UNTRUSTED, or
             CERTIFICATE_INVALID when too many certificates came with it.
     """
-    if at.tzinfo is None:
-        raise ValueError("the instant must be aware")
-    if len(intermediates) > limits.CERTIFICATE_CHAIN:
-        raise ProtocolError(Code.CERTIFICATE_INVALID, f"at most {limits.CERTIFICATE_CHAIN} certificates may come along")
     # These come before the path, because the verifier gives one answer for every reason.
     check_validity(certificate, at)
     check_key_usage(certificate)
+    return _verify_path(certificate, intermediates=intermediates, anchors=anchors, at=at)
+
+
+def verify_authority(
+    certificate: Certificate, *, intermediates: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime
+) -> tuple[Certificate, ...]:
+    """Verifies that a certificate is an authority's, and leads to an anchor, at an instant; like `verify_chain`.
+
+    Raises:
+        ProtocolError: CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED, KEY_USAGE, CERTIFICATE_UNTRUSTED, or
+            CERTIFICATE_INVALID when too many certificates came with it.
+    """
+    check_validity(certificate, at)
+    check_authority_usage(certificate)
+    return _verify_path(certificate, intermediates=intermediates, anchors=anchors, at=at)
+
+
+def _verify_path(
+    certificate: Certificate, *, intermediates: Sequence[Certificate], anchors: Sequence[Certificate], at: datetime
+) -> tuple[Certificate, ...]:
+    if len(intermediates) > limits.CERTIFICATE_CHAIN:
+        raise ProtocolError(Code.CERTIFICATE_INVALID, f"at most {limits.CERTIFICATE_CHAIN} certificates may come along")
     if certificate in anchors:
-        return (certificate.thumbprint,)
+        return (certificate,)
     if not anchors:
         raise ProtocolError(Code.CERTIFICATE_UNTRUSTED, "no anchor is known")
     verifier = (
@@ -211,7 +259,8 @@ def verify_chain(
         raise ProtocolError(
             Code.CERTIFICATE_UNTRUSTED, "the certificate does not lead to an anchor at this instant"
         ) from None
-    return tuple(item.fingerprint(keys.SHA256) for item in path)
+    known = {item.thumbprint: item for item in (certificate, *intermediates, *anchors)}
+    return tuple(known[item.fingerprint(keys.SHA256)] for item in path)
 
 
 def _check_authority_usage(

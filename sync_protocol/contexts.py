@@ -38,4 +38,13 @@ CATALOGUE: Final = _context("catalogue")
 TRUST_LIST: Final = _context("trust-list")
 POPULATION: Final = _context("population")
 RECEIPT: Final = _context("receipt")
+FEED: Final = _context("feed")
+FEED_PAGE: Final = _context("feed-page")
+FEED_REQUEST: Final = _context("feed-request")
+# A handover on its way by stick: sealed to the hub's node, never to the centre.
+HANDOVER: Final = _context("handover")
+# A certificate's key signs that it is the one to be registered.
+REGISTRATION: Final = _context("registration")
 PROBLEM: Final = _context("problem")
+# A trial of a token: signs nothing that means anything anywhere.
+TOKEN_TEST: Final = _context("token-test")

@@ -11,6 +11,7 @@ from typing import Final
 from sync_protocol import contexts, limits
 from sync_protocol.catalogue import CATALOGUE_BYTES
 from sync_protocol.errors import Code
+from sync_protocol.feed import FEED_REQUEST_BYTES
 from sync_protocol.problems import PROBLEMS
 from sync_protocol.receipt import RECEIPT_BYTES
 from sync_protocol.tree_head import TREE_HEAD_BYTES
@@ -89,7 +90,15 @@ CATALOGUE: Final = Endpoint(
     request_bytes=0,
     answer_bytes=CATALOGUE_BYTES,
 )
-ENDPOINTS: Final = (BUNDLES, ENROLMENTS, TREE_HEAD, TRUST_LIST, CATALOGUE)
+FEED: Final = Endpoint(
+    "POST",
+    "/v1/feed",
+    request_type=contexts.FEED_REQUEST.content_type,
+    answer_type=contexts.SEALED.content_type,
+    request_bytes=FEED_REQUEST_BYTES,
+    answer_bytes=limits.FEED_PAGE_BYTES,
+)
+ENDPOINTS: Final = (BUNDLES, ENROLMENTS, TREE_HEAD, TRUST_LIST, CATALOGUE, FEED)
 
 
 def status_of(code: Code) -> int:

@@ -38,7 +38,14 @@ class Code(StrEnum):
     CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
     CERTIFICATE_REVOKED = "certificate-revoked"
     CERTIFICATE_UNREGISTERED = "certificate-unregistered"
+    REGISTRATION_PROOF = "registration-proof"
+    REGISTRATION_CONFLICT = "registration-conflict"
+    REGISTRATION_REFUSED = "registration-refused"
     KEY_USAGE = "key-usage"
+    CRL_INVALID = "crl-invalid"
+    CRL_UNSUPPORTED = "crl-unsupported"
+    CRL_UNTRUSTED = "crl-untrusted"
+    CRL_OLDER = "crl-older"
     # Trees, receipts, heads.
     PROOF_INVALID = "proof-invalid"
     RECEIPT_MISMATCH = "receipt-mismatch"
@@ -59,6 +66,8 @@ class Code(StrEnum):
     COUNT_MISMATCH = "count-mismatch"
     FACILITY_MISMATCH = "facility-mismatch"
     PURPOSE = "purpose"
+    DELEGATION = "delegation"
+    HANDOVER = "handover"
     TIME_WINDOW = "time-window"
     # What a closing sheet says.
     CLOSING_SUMS = "closing-sums"
@@ -93,6 +102,8 @@ class Code(StrEnum):
     SIGNER_LIFE = "signer-life"
     NAME_UNWRITABLE = "name-unwritable"
     UVCI_INVALID = "uvci-invalid"
+    # Provisional slips.
+    SLIP_DAMAGED = "slip-damaged"
     # Tools.
     NOT_RECOGNISED = "not-recognised"
     PICTURE_UNREADABLE = "picture-unreadable"

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sync_protocol import limits
-from sync_protocol.artefact import ArtefactKind
-from sync_protocol.batch import Manifest, UnverifiedBatch, parse_batch, verify_batch
+from sync_protocol.artefact import ArtefactKind, looks_like_text
+from sync_protocol.batch import Manifest, Purpose, UnverifiedBatch, parse_batch, verify_batch
 from sync_protocol.bundle import BundleKind, parse_batch_body, parse_bundle, verify_bundle
 from sync_protocol.catalogue import verify_catalogue
-from sync_protocol.certificate import Certificate, serial_text, verify_chain
+from sync_protocol.certificate import Certificate, pick_intermediates, serial_text, verify_chain
 from sync_protocol.columns import unpack_doses
 from sync_protocol.days import to_datetime
 from sync_protocol.dose_proof import parse_dose_proof, verify_dose_proof
@@ -28,6 +28,7 @@ from sync_protocol.health_certificate import CertifiedProduct, verify_hc1
 from sync_protocol.health_content import LaboratoryTest, Recovery, Vaccination
 from sync_protocol.ledger_export import parse_ledger_export, verify_ledger_export
 from sync_protocol.receipt import verify_inclusion
+from sync_protocol.slip_text import parse_slip_text
 from sync_protocol.tree_head import verify_tree_head
 from sync_protocol.trust import TrustSet
 from sync_protocol.trust_list import publisher_key_of, verify_trust_list
@@ -73,11 +74,7 @@ def judge(kind: ArtefactKind, data: bytes, by: Surroundings) -> Judgement:
 
 
 def _health_certificate(data: bytes, by: Surroundings) -> Judgement:
-    try:
-        text = data.decode("ascii").strip("\r\n\t ")
-    except UnicodeDecodeError:
-        raise ProtocolError(Code.HC1_BASE45, "text: characters outside the base45 alphabet") from None
-    verified = verify_hc1(text, by.trust, at=by.at)
+    verified = verify_hc1(_text(data, Code.HC1_BASE45), by.trust, at=by.at)
     content, entry = verified.content, verified.content.entry
     facts: dict[str, Fact] = {
         "entry": content.kind.name.lower(),
@@ -102,11 +99,15 @@ def _health_certificate(data: bytes, by: Surroundings) -> Judgement:
 
 
 def _slip(data: bytes, by: Surroundings) -> Judgement:
-    proof = parse_dose_proof(data)
+    proof = parse_slip_text(_text(data, Code.SLIP_DAMAGED)) if looks_like_text(data) else parse_dose_proof(data)
     certificate = _organisation_certificate(parse_batch(proof.statement_cose), by)
     verified = verify_dose_proof(proof, certificate=certificate)
     dose, manifest = verified.dose, verified.statement.manifest
+    # SPEC 8 (15), as on admission: whose doses are signed, the statement says.
+    if dose.facility != manifest.dose_facility or dose.node != manifest.dose_node:
+        raise ProtocolError(Code.DOSE_FACILITY, "slip: the dose is of another facility or node than its statement")
     facts: dict[str, Fact] = {
+        "standing": "provisional",
         "dose_id": dose.dose_id,
         "name": dose.recipient.name,
         "birth_date": dose.recipient.birth_date,
@@ -144,7 +145,7 @@ def _bundle(data: bytes, by: Surroundings) -> Judgement:
     body = parse_batch_body(bundle.body)
     batch = parse_batch(body.statement)
     manifest = batch.statement.manifest
-    doses = unpack_doses(body.columns, node=manifest.node, facility=manifest.facility)
+    doses = unpack_doses(body.columns, node=manifest.dose_node, facility=manifest.dose_facility)
     certificate = _organisation_certificate(batch, by)
     verify_batch(batch, doses, body.secret, certificate=certificate)
     return Judgement(facts | _manifest_facts(manifest) | _certificate_facts(certificate))
@@ -233,7 +234,8 @@ def _organisation_certificate(batch: UnverifiedBatch, by: Surroundings) -> Certi
     Raises:
         ProtocolError: SIGNER_UNKNOWN, TIME_WINDOW, CERTIFICATE_REVOKED and those of `verify_chain`.
     """
-    certificate = next(iter(batch.certificates), None) or by.trust.organisation_certificates.get(batch.thumbprint)
+    listed = by.trust.organisation_certificates
+    certificate = next(iter(batch.certificates), None) or listed.get(batch.thumbprint)
     if certificate is None:
         raise ProtocolError(Code.SIGNER_UNKNOWN, "statement: its certificate neither came along nor is it in the list")
     claimed_at = batch.statement.manifest.claimed_at
@@ -241,21 +243,32 @@ def _organisation_certificate(batch: UnverifiedBatch, by: Surroundings) -> Certi
         raise ProtocolError(Code.TIME_WINDOW, "statement: claims to be signed after the instant of verification")
     path = verify_chain(
         certificate,
-        intermediates=batch.certificates[1:],
+        intermediates=pick_intermediates(certificate, (*batch.certificates[1:], *listed.values())),
         anchors=by.trust.organisation_anchors,
         at=to_datetime(claimed_at),
     )
     # Alone, a statement has no proven latest time, so a certificate that is revoked by now proves nothing, nor does one
     # whose authority is.
-    if any(by.trust.is_revoked(thumbprint, at=by.at) for thumbprint in path):
+    if any(by.trust.is_revoked(item.thumbprint, at=by.at) for item in path):
         raise ProtocolError(Code.CERTIFICATE_REVOKED, "statement: a certificate of its path is revoked")
     return certificate
 
 
+def _text(data: bytes, code: Code) -> str:
+    """The text of a QR code, without the white space around it; refused with this code when it is none."""
+    try:
+        return data.decode("ascii").strip("\r\n\t ")
+    except UnicodeDecodeError:
+        raise ProtocolError(code, "text: characters outside the base45 alphabet") from None
+
+
 def _manifest_facts(manifest: Manifest) -> dict[str, Fact]:
-    return {
-        "facility": manifest.facility,
-        "node": manifest.node,
+    facts: dict[str, Fact] = {"facility": manifest.dose_facility, "node": manifest.dose_node}
+    if manifest.purpose is Purpose.DELEGATED:
+        facts |= {"signing_facility": manifest.facility, "signing_node": manifest.node}
+    facts |= {"late_reason": manifest.late_reason} if manifest.late_reason else {}
+    return facts | {
+        "signed_by": manifest.signer_name,
         "batch_number": manifest.batch_number,
         "purpose": manifest.purpose.value,
         "people": manifest.people,

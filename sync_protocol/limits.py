@@ -20,6 +20,8 @@ DOSE_BYTES: Final = 2_048
 MESSAGE_BYTES: Final = 256 * 1024
 CERTIFICATE_BYTES: Final = 8 * 1024
 CERTIFICATE_CHAIN: Final = 4
+# A revocation list of a large authority: 50,000 entries weigh 2 MB.
+CRL_BYTES: Final = 32 * 1024 * 1024
 CBOR_DEPTH: Final = 12
 # Each item costs up to 128 bytes of memory while it is checked; a catalogue of 20,000 units has 100,000.
 CBOR_ITEMS: Final = 250_000
@@ -43,6 +45,11 @@ PATH_HASHES: Final = 64
 HC1_CHARS: Final = 4_296
 HC1_INFLATED_BYTES: Final = 64 * 1024
 
+# A slip: what a QR of version 40 holds at level M (alphanumeric), and a bound for its inflation: dose, statement and
+# signature at their caps, and the path.
+SLIP_CHARS: Final = 3_391
+SLIP_INFLATED_BYTES: Final = 8 * 1024
+
 # Health certificates live 12 months from issue; the end is the same day of the next year.
 PASSPORT_MONTHS: Final = 12
 # A batch's claimed time may run ahead of its arrival by this much (a laptop's clock is a claim).
@@ -61,3 +68,14 @@ LEDGER_ENTRIES: Final = 2**40
 # A catalogue lists this many products and administrative units (3,321 communes, 63 + 34 provinces, old codes kept).
 CATALOGUE_PRODUCTS: Final = 200
 CATALOGUE_UNITS: Final = 20_000
+
+# One item of a node's feed: a turn's 3,000 unsigned doses, or the signed statement over them, with room to spare.
+FEED_ITEM_BYTES: Final = 1024 * 1024
+# A page is cut after the item with which it grows beyond half of this, so one item always fits.
+FEED_PAGE_BYTES: Final = 2 * 1024 * 1024
+FEED_PAGE_ITEMS: Final = 500
+# A facility registers a handful of certificates; a province's hub signs for some hundred sites.
+REGISTRATIONS: Final = 50
+DELEGATIONS: Final = 1_000
+# Handovers that came by stick and travel along with the batch that signs their doses.
+CARRIED_HANDOVERS: Final = 50

@@ -14,12 +14,12 @@ from typing import Final
 from sync_protocol import cbor, limits
 from sync_protocol.dose import is_code
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.fields import Fields
+from sync_protocol.fields import Fields, check_text
 from sync_protocol.identity import is_day
 
 DIGEST_BYTES: Final = 32
-# A statement of all fields at their caps weighs about 1.2 KB.
-STATEMENT_BYTES: Final = 2_048
+# A statement of all fields at their caps weighs about 2.4 KB (a letter of Vietnamese takes up to three bytes).
+STATEMENT_BYTES: Final = 3_072
 STATEMENT_VERSION: Final = 1
 
 
@@ -69,6 +69,8 @@ class Manifest:
         approver: name of the second person where two must agree, or "".
         claimed_at: epoch seconds, UTC, by the node's clock: a claim.
         signer_name: name of the signing officer.
+        for_facility, for_node: whose doses these are, where a delegated signer signs them; "" for the signer's own.
+        late_reason: why the doses are signed later than on their day, or "".
     """
 
     facility: str
@@ -85,6 +87,19 @@ class Manifest:
     approver: str
     claimed_at: int
     signer_name: str
+    for_facility: str = ""
+    for_node: str = ""
+    late_reason: str = ""
+
+    @property
+    def dose_facility(self) -> str:
+        """The facility that gave the doses."""
+        return self.for_facility or self.facility
+
+    @property
+    def dose_node(self) -> str:
+        """The node that recorded the doses; its code stands in each dose's id."""
+        return self.for_node or self.node
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,20 @@ def check_manifest(manifest: Manifest) -> None:
         raise ProtocolError(Code.FIELD_INVALID, "manifest: facility and node are codes of 2 to 12 of A-Z and 0-9")
     if not (is_day(manifest.first_day) and is_day(manifest.last_day) and manifest.first_day <= manifest.last_day):
         raise ProtocolError(Code.FIELD_INVALID, "manifest: first_day and last_day must be days, in order")
+    is_delegated = manifest.purpose is Purpose.DELEGATED
+    if is_delegated != bool(manifest.for_facility) or is_delegated != bool(manifest.for_node):
+        raise ProtocolError(Code.FIELD_INVALID, "manifest: a delegated batch, and no other, says whose doses it holds")
+    if is_delegated and not (is_code(manifest.for_facility) and is_code(manifest.for_node)):
+        raise ProtocolError(Code.FIELD_INVALID, "manifest: for_facility and for_node are codes")
+    # What a reader would refuse is not signed: it would cost an officer a turn at the token.
+    for name, text, most in (
+        ("approver", manifest.approver, limits.NAME_CHARS),
+        ("signer_name", manifest.signer_name, limits.NAME_CHARS),
+        ("late_reason", manifest.late_reason, limits.LONG_CHARS),
+    ):
+        if len(text) > most:
+            raise ProtocolError(Code.FIELD_INVALID, f"manifest: {name} has at most {most} characters")
+        check_text(text, what=f"manifest.{name}")
 
 
 def checkpoint_map(checkpoint: Checkpoint) -> dict[int, object]:
@@ -176,6 +205,9 @@ def _manifest_map(manifest: Manifest) -> dict[int, object]:
         12: manifest.approver or None,
         13: manifest.claimed_at,
         14: manifest.signer_name,
+        15: manifest.for_facility or None,
+        16: manifest.for_node or None,
+        17: manifest.late_reason or None,
     }
     return {key: value for key, value in fields.items() if value is not None}
 
@@ -200,6 +232,9 @@ def _read_manifest(fields: Fields) -> Manifest:
         approver=fields.opt_text(12, max_chars=limits.NAME_CHARS) or "",
         claimed_at=fields.uint(13, max=limits.INSTANT),
         signer_name=fields.text(14, max_chars=limits.NAME_CHARS),
+        for_facility=fields.opt_text(15, max_chars=limits.NODE_CHARS) or "",
+        for_node=fields.opt_text(16, max_chars=limits.NODE_CHARS) or "",
+        late_reason=fields.opt_text(17, max_chars=limits.LONG_CHARS) or "",
     )
     fields.finish()
     check_manifest(manifest)

@@ -70,8 +70,8 @@ class TrustList:
         organisation_anchors: authorities to which organisation certificates lead.
         node_keys: keys of enrolled nodes, where the list is made for auditors.
         revoked: certificates no longer to be trusted.
-        organisation_certificates: registered certificates, where the list is made for auditors: a provisional slip
-            names its signer's certificate and does not carry it.
+        organisation_certificates: registered certificates and the authorities between them and an anchor, where the
+            list is made for auditors: a provisional slip names its signer's certificate and carries none.
     """
 
     version: int

@@ -75,7 +75,12 @@ _FACTS: Final[dict[str, _Words]] = {
     "signer_serial": ("Số sê-ri chứng thư số", "Certificate serial"),
     "signer_from": ("Chứng thư số có hiệu lực từ", "Certificate valid from"),
     "signer_until": ("Chứng thư số có hiệu lực đến", "Certificate valid until"),
+    "standing": ("Giá trị", "Standing"),
     "dose_id": ("Mã mũi tiêm", "Dose id"), "lot": ("Số lô", "Lot"), "facility": ("Cơ sở tiêm", "Facility"),
+    "signing_facility": ("Cơ sở ký thay", "Signed on behalf by facility"),
+    "signing_node": ("Nút ký thay", "Signed on behalf at node"),
+    "late_reason": ("Lý do ký muộn", "Why signed late"),
+    "signed_by": ("Cán bộ ký", "Signing officer"),
     "node": ("Nút", "Node"), "nodes": ("Số nút", "Nodes"), "epoch": ("Kỷ nguyên", "Epoch"),
     "sequence": ("Số thứ tự", "Sequence"), "bundle_kind": ("Loại gói", "Bundle kind"),
     "batch_number": ("Lô ký số", "Batch number"), "purpose": ("Mục đích ký", "Purpose"),
@@ -103,14 +108,22 @@ _REMARKS: Final[dict[Remark, _Words]] = {
     Remark.PRODUCT_UNKNOWN: ("vắc xin không có trong danh mục", "the product is not in the catalogue"),
     Remark.BEYOND_SERIES: ("mũi số lớn hơn tổng số mũi", "the dose number exceeds the series"),
 }
+# What is said of a kind that is not simply valid.
+_VERDICTS: Final[dict[ArtefactKind, _Words]] = {
+    ArtefactKind.SEALED: ("NIÊM PHONG", "SEALED"),
+    ArtefactKind.SLIP: ("HỢP LỆ, TẠM THỜI", "VALID, PROVISIONAL"),
+}
 # Values that are words of ours; everything else is shown as it stands.
 _VALUES: Final[dict[str, _Words]] = {
     "vaccination": ("tiêm chủng", "vaccination"), "test": ("xét nghiệm", "test"), "recovery": ("khỏi bệnh", "recovery"),
     "same_day": ("trong ngày", "same day"), "backlog": ("ký bù", "backlog"), "correction": ("đính chính", "correction"),
     "delegated": ("ký tập trung", "delegated"), "admitted": ("đã tiếp nhận", "admitted"),
     "yes": ("có", "yes"), "no": ("không", "no"),
+    "provisional": (
+        "TẠM THỜI: cơ sở đã ký mũi tiêm này; hộ chiếu vắc xin thay thế phiếu này",
+        "PROVISIONAL: signed by the facility; the vaccination passport takes its place"),
 }
-_WORDED: Final = frozenset({"entry", "purpose", "outcome", "opened", "publisher_compared"})
+_WORDED: Final = frozenset({"entry", "purpose", "outcome", "opened", "publisher_compared", "standing"})
 _ORIGINS: Final[dict[TrustOrigin, _Words]] = {
     TrustOrigin.NOTHING: ("không có danh sách tin cậy nào (dùng --trust)", "no trust list was given (use --trust)"),
     TrustOrigin.SIGNED_LIST: ("danh sách tin cậy có ký", "signed trust list"),
@@ -125,8 +138,7 @@ def accepted_lines(
 ) -> Iterator[str]:
     """Yields what is said of an artefact that verified."""
     word = _word(language)
-    verdict = ("HỢP LỆ", "VALID") if kind is not ArtefactKind.SEALED else ("NIÊM PHONG", "SEALED")
-    yield f"✔ {word(verdict)}  {shown(source)}: {word(_KINDS[kind])}"
+    yield f"✔ {word(_VERDICTS.get(kind, ('HỢP LỆ', 'VALID')))}  {shown(source)}: {word(_KINDS[kind])}"
     yield f"  {word(('Đã kiểm tra', 'Checked'))}: {word(_CHECKED[kind])}"
     yield f"  {word(('Theo', 'Against'))}: {trust_line(trust, at=at, language=language)}"
     for name, value in judgement.facts.items():

@@ -112,6 +112,8 @@ def issue_certificate(
     serial: int | None = None,
     usage: Literal["sign", "encipher", "none", "authority"] = "sign",
     extended_usages: tuple[str, ...] = (),
+    organisation: str = "",
+    extensions: Sequence[x509.ExtensionType] = (),
 ) -> Certificate:
     """An organisation's or document signer's certificate, without alternative names, valid from `at`.
 
@@ -123,6 +125,8 @@ def issue_certificate(
         serial: the serial number; derived from subject and time unless given.
         usage: digitalSignature, keyEncipherment, no key usage at all, or an authority's.
         extended_usages: object identifiers in dotted form.
+        organisation: X.520 O of the subject; none unless given.
+        extensions: more of them, not critical.
     """
     return _certificate(
         key,
@@ -134,6 +138,8 @@ def issue_certificate(
         usage=usage,
         serial=serial,
         extended_usages=extended_usages,
+        organisation=organisation,
+        extensions=extensions,
     )
 
 
@@ -148,8 +154,13 @@ def _certificate(
     usage: str,
     serial: int | None = None,
     extended_usages: tuple[str, ...] = (),
+    organisation: str = "",
+    extensions: Sequence[x509.ExtensionType] = (),
 ) -> Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"), x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+    parts = [x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"), x509.NameAttribute(NameOID.COMMON_NAME, subject)]
+    if organisation:
+        parts.insert(1, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation))
+    name = x509.Name(parts)
     derived = hashlib.sha256(f"{subject}/{at.isoformat()}/{days}".encode()).digest()[:8]
     builder = (
         x509.CertificateBuilder()
@@ -168,6 +179,8 @@ def _certificate(
     if extended_usages:
         oids = [x509.ObjectIdentifier(dotted) for dotted in extended_usages]
         builder = builder.add_extension(x509.ExtendedKeyUsage(oids), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     signed = builder.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=True)
     return parse_certificate(signed.public_bytes(serialization.Encoding.DER))
 

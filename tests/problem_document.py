@@ -10,6 +10,7 @@ from typing import Protocol
 
 from edge.domain.code_words import REFUSALS
 from edge.domain.pass_journal import PASS_WORDS
+from edge.domain.token_checks import CHECK_WORDS
 from edge.domain.waiting import WORDS, Waiting
 from edge.store.errors import STORE_WORDS
 from sync_protocol.errors import Code
@@ -35,6 +36,7 @@ def blocks() -> dict[str, str]:
     """The generated parts by their name."""
     own_reasons = [(reason, said) for reason, said in WORDS.items() if reason.value not in set(Code)]
     return {
+        "checks": _table(CHECK_WORDS.items()),
         "protocol": _table(PROBLEMS.items(), extra="status", more=[str(row.status) for row in PROBLEMS.values()]),
         "node": _table(REFUSALS.items()),
         "waiting": _table(own_reasons) + _also(),

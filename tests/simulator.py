@@ -24,6 +24,7 @@ from sync_protocol.dose import Dose
 from sync_protocol.enrolment import EnrolmentAnswer, sign_enrolment_answer, verify_enrolment_request
 from sync_protocol.enrolment_file import EnrolmentFile, sign_enrolment_file
 from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.feed import FeedItem, FeedKind, parse_request, seal_page, sign_item, verify_request
 from sync_protocol.ledger_entry import ADMITTED, LedgerEntry, entry_leaf, genesis_entry
 from sync_protocol.merkle import Tree
 from sync_protocol.receipt import build_receipt
@@ -33,7 +34,7 @@ from sync_protocol.tree_head import TreeHead, sign_tree_head
 from sync_protocol.trust_list import TrustList, sign_trust_list
 from sync_protocol.verdict import ADMITTED as DOSE_ADMITTED
 from sync_protocol.verdict import Verdict, encode_verdicts, verdicts_digest
-from tests.builders import ec_key
+from tests.builders import SeededEntropy, ec_key
 
 EPOCH: Final = 1
 YEAR_SECONDS: Final = 365 * 86_400
@@ -76,6 +77,7 @@ class SimulatedCentre:
         judge: gives the verdict of each dose; admits all unless a test says otherwise.
         faults: what goes wrong with the next offers, in order; None for "nothing".
         refuse: codes with which the next whole bundles are refused by receipt, in order; None to admit.
+        is_away: whether the feed is asked for in vain.
         problems: unsigned problems that the next offers get instead of an answer.
     """
 
@@ -85,10 +87,14 @@ class SimulatedCentre:
     refuse: list[Code | None] = field(default_factory=list)
     problems: list[Code] = field(default_factory=list)
     offers: int = 0
+    asked: int = 0
+    is_away: bool = False
     entries: list[LedgerEntry] = field(default_factory=list)
     kept: dict[bytes, _Kept] = field(default_factory=dict)
     nodes: dict[str, ec.EllipticCurvePublicKey] = field(default_factory=dict)
     heads: dict[str, ChainHead] = field(default_factory=dict)
+    openings: dict[str, ec.EllipticCurvePublicKey] = field(default_factory=dict)
+    feeds: dict[str, list[bytes]] = field(default_factory=dict)
     codes: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     enrolments: dict[bytes, bytes] = field(default_factory=dict)
     publisher: KeySigner = field(default_factory=lambda: KeySigner(ec_key("simulated publisher")))
@@ -129,9 +135,12 @@ class SimulatedCentre:
         )
         return sign_enrolment_file(content, self.publisher)
 
-    def enrol_key(self, node: str, key: ec.EllipticCurvePublicKey, *, request_digest: bytes) -> None:
+    def enrol_key(
+        self, node: str, key: ec.EllipticCurvePublicKey, opening: ec.EllipticCurvePublicKey, *, request_digest: bytes
+    ) -> None:
         """Register a node as if its request had been answered."""
         self.nodes[node] = key
+        self.openings[node] = opening
         self.heads[node] = ChainHead(EPOCH, 0, request_digest)
 
     def enrol(self, request: bytes) -> bytes:
@@ -143,7 +152,8 @@ class SimulatedCentre:
             if self.codes.pop(asked.node, (b"",))[0] != asked.one_time_code:
                 raise RemoteProblem(Code.ENROLMENT_INVALID, "the code is not good")
             assert isinstance(asked.node_key, ec.EllipticCurvePublicKey)
-            self.enrol_key(asked.node, asked.node_key, request_digest=verified.digest)
+            assert isinstance(asked.node_sealing_key, ec.EllipticCurvePublicKey)
+            self.enrol_key(asked.node, asked.node_key, asked.node_sealing_key, request_digest=verified.digest)
             answer = EnrolmentAnswer(asked.node, EPOCH, asked.node_key, verified.digest, self.now())
             self.enrolments[verified.digest] = sign_enrolment_answer(answer, self.publisher)
         return self.enrolments[verified.digest]
@@ -178,6 +188,28 @@ class SimulatedCentre:
     def tree_head(self) -> bytes:
         tree = self.tree
         return sign_tree_head(TreeHead(EPOCH, tree.size, tree.root, self.now()), self.ledger)
+
+    def put_item(self, node: str, kind: FeedKind, body: bytes) -> None:
+        """One more item in a node's feed."""
+        items = self.feeds.setdefault(node, [])
+        items.append(sign_item(FeedItem(node, len(items) + 1, kind, self.now(), body), self.publisher))
+
+    def feed(self, request: bytes) -> bytes:
+        """What follows in a node's feed."""
+        if self.is_away:
+            raise NetworkError("unreached", try_again=True)
+        self.asked += 1
+        message, asked = parse_request(request)
+        if asked.node not in self.nodes:
+            raise RemoteProblem(Code.NODE_UNKNOWN, "no such node")
+        verify_request(message, self.nodes[asked.node])
+        items = self.feeds.get(asked.node, [])
+        return seal_page(
+            items[asked.after :],
+            newest=len(items),
+            recipient=self.openings[asked.node],
+            entropy=SeededEntropy(asked.after),
+        )
 
     def trust_list(self) -> bytes:
         content = TrustList(
@@ -241,7 +273,7 @@ class SimulatedCentre:
     def _judge(self, bundle: Bundle) -> tuple[tuple[Dose, ...], list[Verdict], str]:
         planted = self.refuse.pop(0) if self.refuse else None
         if bundle.kind is not BundleKind.BATCH:
-            return (), [], ADMITTED
+            return (), [], ADMITTED if planted is None else planted.value
         body = parse_batch_body(bundle.body)
         batch = parse_batch(body.statement)
         doses = unpack_doses(body.columns, node=bundle.node, facility=batch.statement.manifest.facility)

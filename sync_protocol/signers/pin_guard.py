@@ -47,6 +47,25 @@ def check_pin_flags(flags: int, *, after_wrong_pin: bool) -> None:
         raise TokenError(TokenCode.PIN_COUNT_LOW)
 
 
+def after_refusal(code: TokenCode, flags: int) -> TokenCode:
+    """What a refused PIN means for the person who typed it.
+
+    Args:
+        code: PIN_INCORRECT or PIN_LENGTH, as the token has answered.
+        flags: CK_TOKEN_INFO.flags, read after that.
+
+    Returns:
+        PIN_LOCKED if this try was the last one; PIN_UNCOUNTED if a token was given a wrong PIN and its flags do not
+        say so: how many tries are left is then known to nobody. Else the code itself.
+    """
+    if flags & PinFlag.LOCKED:
+        return TokenCode.PIN_LOCKED
+    # A PIN of the wrong length may not have been compared at all, so flags without a trace of it prove nothing.
+    if code is TokenCode.PIN_INCORRECT and not flags & (PinFlag.COUNT_LOW | PinFlag.FINAL_TRY):
+        return TokenCode.PIN_UNCOUNTED
+    return code
+
+
 def check_pin(pin: str) -> None:
     """Refuses what can only be a slip of the keyboard, before it costs one of the token's few tries.
 

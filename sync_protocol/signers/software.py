@@ -19,7 +19,6 @@ from sync_protocol.certificate import Certificate, parse_certificate
 from sync_protocol.errors import ProtocolError
 from sync_protocol.keys import Algorithm
 from sync_protocol.signers.key_signer import KeySigner, PrivateKey
-from sync_protocol.signers.signer import Signer
 from sync_protocol.signers.token_errors import TokenCode, TokenError
 
 # A key with its chain has a few KB; anything much larger is some other file.
@@ -37,7 +36,7 @@ WARNING_VI: Final = (
 )
 
 
-def open_software(path: Path | str, password: str, *, algorithm: Algorithm | None = None) -> Signer:
+def open_software(path: Path | str, password: str, *, algorithm: Algorithm | None = None) -> KeySigner:
     """Opens the file and warns with `SoftwareSignerWarning`, each time.
 
     Args:
@@ -48,20 +47,46 @@ def open_software(path: Path | str, password: str, *, algorithm: Algorithm | Non
     Raises:
         TokenError: FILE_MISSING, FILE_INVALID, FILE_PASSWORD, PIN_EMPTY, ALGORITHM_UNFIT.
     """
+    signer = unlock(read_file(path), password, algorithm=algorithm)
+    warn()
+    return signer
+
+
+def read_file(path: Path | str) -> bytes:
+    """The bytes of what by its frame is a PKCS#12 file.
+
+    Raises:
+        TokenError: FILE_MISSING, FILE_INVALID.
+    """
     try:
         with Path(path).open("rb") as file:
             data = file.read(_FILE_BYTES + 1)
     except OSError as error:
         raise TokenError(TokenCode.FILE_MISSING, type(error).__name__) from None
+    if not _looks_like_pkcs12(data):
+        raise TokenError(TokenCode.FILE_INVALID)
+    return data
+
+
+def unlock(data: bytes, password: str, *, algorithm: Algorithm | None = None) -> KeySigner:
+    """The signer of a PKCS#12 file's bytes.
+
+    Raises:
+        TokenError: FILE_INVALID, FILE_PASSWORD, PIN_EMPTY, ALGORITHM_UNFIT.
+    """
     key, certificate = read_pkcs12(data, password)
-    # No registry: Python would otherwise show a warning from one place only once.
-    warnings.warn_explicit(WARNING_VI, SoftwareSignerWarning, filename=__file__, lineno=1, registry=None)
     try:
         return KeySigner(key, certificate=certificate, algorithm=algorithm)
     except ProtocolError as error:
         # A key that is not the certificate's, or an algorithm for another kind of key.
         code = TokenCode.FILE_INVALID if algorithm is None else TokenCode.ALGORITHM_UNFIT
         raise TokenError(code, error.code.value) from None
+
+
+def warn() -> None:
+    """Say that a file signs in the place of a token, each time."""
+    # No registry: Python would otherwise show a warning from one place only once.
+    warnings.warn_explicit(WARNING_VI, SoftwareSignerWarning, filename=__file__, lineno=1, registry=None)
 
 
 def read_pkcs12(data: bytes, password: str) -> tuple[PrivateKey, Certificate]:

@@ -32,8 +32,9 @@ def choose_certificate(tokens: Sequence[SeenToken], *, label: str | None, serial
         serial: the certificate's serial number, or None.
 
     Raises:
-        TokenError: TOKEN_MISSING, TOKEN_AMBIGUOUS, CERTIFICATE_MISSING, CERTIFICATE_AMBIGUOUS, or CERTIFICATE_UNUSABLE
-            if none of them can be read, or the one meant may not sign messages.
+        TokenError: TOKEN_MISSING, TOKEN_AMBIGUOUS, CERTIFICATE_MISSING, CERTIFICATE_AMBIGUOUS; KEY_ALONE if it is
+            missing and a key shows that has none; CERTIFICATE_UNUSABLE if none of them can be read, or the one meant
+            may not sign messages.
     """
     candidates = [token for token in tokens if label is None or token.label == label]
     if not candidates:
@@ -51,8 +52,10 @@ def choose_certificate(tokens: Sequence[SeenToken], *, label: str | None, serial
             elif certificate.serial == serial or (serial is None and _may_sign(certificate)):
                 found.append(ChosenCertificate(token, seen.object_id, certificate))
     if not found:
-        code = TokenCode.CERTIFICATE_UNUSABLE if unreadable else TokenCode.CERTIFICATE_MISSING
-        raise TokenError(code)
+        if unreadable:
+            raise TokenError(TokenCode.CERTIFICATE_UNUSABLE)
+        has_lone_key = any(_has_lone_key(token) for token in candidates)
+        raise TokenError(TokenCode.KEY_ALONE if has_lone_key else TokenCode.CERTIFICATE_MISSING)
     first = found[0]
     if any(other.token.slot != first.token.slot for other in found):
         raise TokenError(TokenCode.TOKEN_AMBIGUOUS)
@@ -62,6 +65,11 @@ def choose_certificate(tokens: Sequence[SeenToken], *, label: str | None, serial
     if not _may_sign(first.certificate):
         raise TokenError(TokenCode.CERTIFICATE_UNUSABLE, "key-usage")
     return first
+
+
+def _has_lone_key(token: SeenToken) -> bool:
+    """Whether a key shows whose certificate is not on the token: CKA_ID ties them (PKCS #11 v3.1, section 4.6.3)."""
+    return not {*token.key_ids} <= {seen.object_id for seen in token.certificates}
 
 
 def _read(seen: SeenCertificate) -> Certificate | None:

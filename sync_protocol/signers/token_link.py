@@ -38,6 +38,10 @@ class TokenTimeouts:
     close: float = 3.0
 
 
+class _CancelledError(Exception):
+    """Nobody wants to wait any more."""
+
+
 class TokenLink:
     """One signer process, and the turn-taking with it.
 
@@ -57,6 +61,7 @@ class TokenLink:
         # Spawn everywhere: nothing of our memory goes along, and threads of ours do no harm.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
+        self._cancelled, self._cancels = context.Pipe(duplex=False)
         self._process = context.Process(target=serve, args=(theirs,), name="hcvx-signer", daemon=True)
         try:
             self._process.start()
@@ -67,11 +72,20 @@ class TokenLink:
             theirs.close()
         # One queue: the lock is held for a whole request and its answer.
         self._turn = threading.Lock()
+        self._cancel_once = threading.Lock()
         self._open = True
         self.process_id = self._process.pid
         self.operations = 0
 
-    def ask(self, request: Request, answer: type[ReplyT], *, seconds: float, secret: bytearray | None = None) -> ReplyT:
+    def ask(
+        self,
+        request: Request,
+        answer: type[ReplyT],
+        *,
+        seconds: float,
+        secret: bytearray | None = None,
+        for_person: bool = False,
+    ) -> ReplyT:
         """Sends one request and waits for its answer.
 
         Args:
@@ -79,15 +93,21 @@ class TokenLink:
             answer: the type of the answer.
             seconds: how long to wait.
             secret: bytes that follow the request; overwritten here once they are handed on.
+            for_person: a person is waited for, and `cancel` ends the wait.
 
         Raises:
-            TokenError: what the token answered; TIMEOUT, PROCESS_DIED; CLOSED after `close` or after any failure.
+            TokenError: what the token answered; TIMEOUT, PROCESS_DIED, PIN_CANCELLED; CLOSED after `close` or after any
+                failure.
         """
         with self._turn:
             if not self._open:
                 raise TokenError(TokenCode.CLOSED)
             try:
-                reply = self._exchange(request, seconds=seconds, secret=secret)
+                reply = self._exchange(request, seconds=seconds, secret=secret, for_person=for_person)
+            except _CancelledError:
+                # The token is not at work: it is given the time to be logged out of.
+                self._end(force=False)
+                raise TokenError(TokenCode.PIN_CANCELLED) from None
             except BaseException:
                 # Ctrl-C too: an answer left in the pipe would be taken for the next one.
                 self._end(force=True)
@@ -102,12 +122,20 @@ class TokenLink:
                 raise TokenError(reply.code, reply.detail)
             raise TokenError(TokenCode.PROCESS_DIED, "an answer of the wrong kind")
 
+    def cancel(self) -> None:
+        """Ends the wait for a person, now or when it begins; from any thread, as often as one likes."""
+        with self._cancel_once:
+            # Its end shows at the other end, in whatever `ask` is waiting there.
+            self._cancels.close()
+
     def close(self) -> None:
         """Lets the process log out and end; ends it by force if it does not. May be called twice."""
         with self._turn:
             self._end(force=False)
 
-    def _exchange(self, request: Request, *, seconds: float, secret: bytearray | None) -> object:
+    def _exchange(
+        self, request: Request, *, seconds: float, secret: bytearray | None, for_person: bool = False
+    ) -> object:
         try:
             self._connection.send(request)
             if secret is not None:
@@ -119,8 +147,13 @@ class TokenLink:
                 secret[:] = bytes(len(secret))
         try:
             # The process itself is watched too: on Windows a process that dies early leaves its pipe open.
-            if not wait([self._connection, self._process.sentinel], seconds):
+            watched = [self._connection, self._process.sentinel, *([self._cancelled] if for_person else ())]
+            ready = wait(watched, seconds)
+            if not ready:
                 raise TokenError(TokenCode.TIMEOUT, f"{type(request).__name__}, {seconds:g} s")
+            # An answer that came at the same moment is worth more.
+            if ready == [self._cancelled]:
+                raise _CancelledError
             if not self._connection.poll():
                 raise TokenError(TokenCode.PROCESS_DIED, type(request).__name__)
             reply: object = self._connection.recv()
@@ -134,6 +167,9 @@ class TokenLink:
         self._open = False
         # The end of the pipe is the child's sign to log out and leave.
         self._connection.close()
+        self._cancelled.close()
+        with self._cancel_once:
+            self._cancels.close()
         if not force:
             self._process.join(self.timeouts.close)
         if self._process.is_alive():

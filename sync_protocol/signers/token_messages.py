@@ -1,9 +1,10 @@
 """What is said over the pipe between our process and the signer process.
 
 One request, one answer, strictly in turn. The PIN is in none of these: it follows `Login` as raw bytes
-of its own, so that no message's text, comparison or traceback can show it. Values are plain so that
-pickling them needs nothing of a vendor's module on our side, and this file imports little, so that the
-signer process starts fast and holds nothing it has no use for.
+of its own, so that no message's text, comparison or traceback can show it, or it never comes this way at
+all: with `OpenDesk` a browser gives it to the signer process. Values are plain so that pickling them needs
+nothing of a vendor's module on our side, and this file imports little, so that the signer process starts
+fast and holds nothing it has no use for.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class SeenToken:
         flags: CK_TOKEN_INFO.flags.
         mechanisms: the CKM_… numbers that it offers for signing; empty if it names none.
         certificates: what certificates can be read without a PIN.
+        key_ids: the CKA_IDs of the keys, public or private, that show without a PIN; tokens may hide theirs.
     """
 
     slot: int
@@ -58,6 +60,7 @@ class SeenToken:
     flags: int
     mechanisms: frozenset[int]
     certificates: tuple[SeenCertificate, ...]
+    key_ids: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,52 @@ class Scanned:
     """All tokens plugged in."""
 
     tokens: tuple[SeenToken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtFile:
+    """See whether this may be a PKCS#12 file; answered by `FileSeen`. Stands in the place of `Scan`."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeen:
+    """There is such a file; what is in it shows when it is unlocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDesk:
+    """Listen for the form with the PIN; answered by `DeskOpened`. Comes after the scan, once.
+
+    Attributes:
+        origin: of the node's page, such as "http://127.0.0.1:8750".
+        back: the path there to which the browser is sent back.
+        path: where the form goes; fresh, and nobody can guess it.
+    """
+
+    origin: str
+    back: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeskOpened:
+    """The desk listens at this port of 127.0.0.1."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPin:
+    """Wait so many seconds for the form; answered by `PinTaken`. The browser waits on until the login is asked for."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PinTaken:
+    """The PIN is here, unchecked and untried, and nobody else is listened to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +142,29 @@ class Login:
     object_id: bytes
     is_rsa: bool
     after_wrong_pin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAtDesk:
+    """As `Login`, with the PIN that came to the desk; answered by `LoggedIn`. The browser is sent back first."""
+
+    login: Login
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockFile:
+    """Open the file with the password that came to the desk; answered by `Unlocked`. The browser is sent back first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """The file's key is ready.
+
+    Attributes:
+        certificate: the certificate over it, DER; it has been parsed there.
+    """
+
+    certificate: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +202,5 @@ class Failed:
     operations: int
 
 
-Request: TypeAlias = Scan | Login | Sign
-Reply: TypeAlias = Scanned | LoggedIn | Signed | Failed
+Request: TypeAlias = Scan | LookAtFile | OpenDesk | AwaitPin | Login | LoginAtDesk | UnlockFile | Sign
+Reply: TypeAlias = Scanned | FileSeen | DeskOpened | PinTaken | LoggedIn | Unlocked | Signed | Failed

@@ -16,11 +16,33 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from sync_protocol.signers.pin_form import wipe
 from sync_protocol.signers.pin_guard import PIN_BYTES, check_pin
-from sync_protocol.signers.token_errors import TokenError
-from sync_protocol.signers.token_messages import Failed, LoggedIn, Login, Reply, Request, Scan, Scanned, Sign, Signed
+from sync_protocol.signers.token_errors import TokenCode, TokenError
+from sync_protocol.signers.token_messages import (
+    AwaitPin,
+    DeskOpened,
+    Failed,
+    FileSeen,
+    LoggedIn,
+    Login,
+    LoginAtDesk,
+    LookAtFile,
+    OpenDesk,
+    PinTaken,
+    Reply,
+    Request,
+    Scan,
+    Scanned,
+    Sign,
+    Signed,
+    Unlocked,
+    UnlockFile,
+)
 
 if TYPE_CHECKING:
+    from sync_protocol.signers.pin_desk import PinDesk
+    from sync_protocol.signers.software_session import SoftwareSession
     from sync_protocol.signers.token_session import TokenSession
 
 
@@ -29,46 +51,114 @@ def serve(connection: Connection) -> None:
     _be_silent()
     _leave_no_core()
     _end_with_parent()
-    # Imported here, not above: our own process imports this file for the name of `serve` and has no
-    # business with the library that loads vendors' modules.
-    from sync_protocol.signers.token_session import TokenSession  # noqa: PLC0415
-
-    session = TokenSession()
+    turn = _Turn(connection)
     with connection, contextlib.suppress(EOFError, OSError):
         try:
             while True:
-                reply = _answer(session, connection, connection.recv())
+                reply = turn.answer(connection.recv())
                 connection.send(reply)
                 if isinstance(reply, Failed):
                     break
         finally:
             # A token that is gone cannot be logged out of; the process ends anyway.
             with contextlib.suppress(TokenError):
-                session.close()
+                turn.close()
 
 
-def _answer(session: TokenSession, connection: Connection, request: Request) -> Reply:
-    before = session.operations
-    try:
+class _Turn:
+    """What this process holds: one token or one file, the desk if there is one, and what was typed there."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._token: TokenSession | None = None
+        self._file: SoftwareSession | None = None
+        self._desk: PinDesk | None = None
+        self._typed = bytearray()
+
+    def answer(self, request: Request) -> Reply:
+        """Do what is asked, or say why not."""
+        before = self._operations
+        try:
+            return self._do(request)
+        except TokenError as error:
+            return Failed(error.code, error.detail, self._operations - before)
+
+    def close(self) -> None:
+        """Log out. Raises TokenError if the token is gone or fails."""
+        if self._desk is not None:
+            self._desk.close()
+        if self._token is not None:
+            self._token.close()
+
+    @property
+    def _operations(self) -> int:
+        session = self._token or self._file
+        return 0 if session is None else session.operations
+
+    def _do(self, request: Request) -> Reply:
+        # What is imported here is not imported above: our own process imports this file for the name of `serve`, and
+        # has no business with the library that loads vendors' modules, nor with the desk.
         match request:
             case Scan():
-                return Scanned(session.scan(request.module_path))
+                from sync_protocol.signers.token_session import TokenSession  # noqa: PLC0415
+
+                self._token = TokenSession()
+                return Scanned(self._token.scan(request.module_path))
+            case LookAtFile():
+                from sync_protocol.signers.software_session import SoftwareSession  # noqa: PLC0415
+
+                self._file = SoftwareSession(request.path)
+                return FileSeen()
+            case OpenDesk():
+                from sync_protocol.signers.pin_desk import PinDesk  # noqa: PLC0415
+
+                self._desk = PinDesk(origin=request.origin, back=request.back, path=request.path)
+                return DeskOpened(self._desk.port)
+            case AwaitPin():
+                # Our process speaks only when it is answered: whatever shows at the pipe meanwhile is its end.
+                self._typed = self._at_desk().await_pin(request.seconds, lambda: not self._connection.poll())
+                return PinTaken()
             case Login():
-                _log_in(session, request, connection.recv_bytes(PIN_BYTES))
+                self._log_in(request, bytearray(self._connection.recv_bytes(PIN_BYTES)))
                 return LoggedIn()
+            case LoginAtDesk():
+                self._at_desk().send_back()
+                self._log_in(request.login, self._typed)
+                return LoggedIn()
+            case UnlockFile():
+                self._at_desk().send_back()
+                if self._file is None:
+                    raise TokenError(TokenCode.CLOSED)
+                return Unlocked(self._file.unlock(_text(self._typed)))
             case Sign():
+                session = self._token or self._file
+                if session is None:
+                    raise TokenError(TokenCode.CLOSED)
                 return Signed(tuple(session.sign(request.mechanism, data) for data in request.inputs))
             case _:
                 assert_never(request)
-    except TokenError as error:
-        return Failed(error.code, error.detail, session.operations - before)
+
+    def _at_desk(self) -> PinDesk:
+        if self._desk is None:
+            raise TokenError(TokenCode.CLOSED)
+        return self._desk
+
+    def _log_in(self, login: Login, raw: bytearray) -> None:
+        if self._token is None:
+            raise TokenError(TokenCode.CLOSED)
+        pin = _text(raw)
+        # Checked once more at this end: nothing but a plausible PIN may cost a try.
+        check_pin(pin)
+        self._token.log_in(login, pin)
 
 
-def _log_in(session: TokenSession, login: Login, raw: bytes) -> None:
-    pin = raw.decode("utf-8")
-    # Checked once more at this end: nothing but a plausible PIN may cost a try.
-    check_pin(pin)
-    session.log_in(login, pin)
+def _text(raw: bytearray) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise TokenError(TokenCode.PIN_CHARACTERS) from None
+    finally:
+        wipe(raw)
 
 
 def _be_silent() -> None:

@@ -105,7 +105,7 @@ def test_a_bundle_survives_its_envelope() -> None:
     ("changes", "code"),
     [
         ({"k1": 2}, Code.VERSION),
-        ({"k6": 6}, Code.KIND_UNKNOWN),
+        ({"k6": len(BundleKind)}, Code.KIND_UNKNOWN),
         ({"k2": "a b"}, Code.FIELD_INVALID),
         ({"k4": 0}, Code.FIELD_INVALID),
         ({"k5": bytes(31)}, Code.FIELD_INVALID),
@@ -144,7 +144,16 @@ def test_a_batch_body_comes_back() -> None:
     assert parse_batch_body(encode_batch_body(body)) == body
 
 
-@pytest.mark.parametrize(("key", "value"), [(2, bytes(31)), (1, "text"), (3, None)])
+def test_a_batch_body_carries_a_few_handovers_and_no_more() -> None:
+    body = BatchBody(b"statement", SECRET, b"columns", carried=(b"handover",) * limits.CARRIED_HANDOVERS)
+    assert parse_batch_body(encode_batch_body(body)) == body
+    with refused(Code.FIELD_INVALID):
+        parse_batch_body(encode_batch_body(dataclasses.replace(body, carried=(*body.carried, b"one more"))))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(2, bytes(31)), (1, "text"), (3, None), (4, []), (4, b"handover"), (4, ["text"])]
+)
 def test_a_batch_body_of_another_form_is_refused(key: int, value: object) -> None:
     fields = {1: b"statement", 2: SECRET, 3: b"columns", key: value}
     with refused(Code.FIELD_INVALID):

@@ -17,7 +17,8 @@ import pytest
 
 from sync_protocol.signers.opening import open_signer
 from sync_protocol.signers.pin_guard import PinFlag
-from sync_protocol.signers.pkcs11 import Pkcs11Signer, list_tokens, open_pkcs11
+from sync_protocol.signers.pkcs11 import list_tokens, open_pkcs11
+from sync_protocol.signers.process_signer import ProcessSigner
 from sync_protocol.signers.token_errors import TokenCode, TokenError
 from sync_protocol.signers.token_link import TokenTimeouts
 from sync_protocol.signers.uri import Pkcs11Uri, parse_signer_uri
@@ -43,7 +44,7 @@ def token(hsm: SoftHsm) -> SoftHsmToken:
     return hsm.add_token("Trạm", key=_KEY, certificate=_CERTIFICATE)
 
 
-def _open(token: SoftHsmToken, timeouts: TokenTimeouts | None = None) -> Pkcs11Signer:
+def _open(token: SoftHsmToken, timeouts: TokenTimeouts | None = None) -> ProcessSigner:
     uri = parse_signer_uri(token.uri)
     assert isinstance(uri, Pkcs11Uri)
     return open_pkcs11(uri, Person(), module_path=token.module_path, timeouts=timeouts or TokenTimeouts())
@@ -61,14 +62,14 @@ def _wait_for_end(process_id: int) -> None:
         os.close(handle)
 
 
-def test_a_token_taken_away_says_so(hsm: SoftHsm, token: SoftHsmToken) -> None:
+def test_a_token_that_loses_its_key_while_its_module_still_shows_it_says_so(hsm: SoftHsm, token: SoftHsmToken) -> None:
     signer = _open(token)
     signer.sign(b"message")
     for file in sorted((hsm.folder / "tokens").rglob("*"), reverse=True):
         file.rmdir() if file.is_dir() else file.unlink()
     with pytest.raises(TokenError) as caught:
         signer.sign(b"message")
-    assert caught.value.code is TokenCode.TOKEN_REMOVED
+    assert caught.value.code is TokenCode.SESSION_LOST
     assert caught.value.try_again
     signer.close()
 
@@ -109,7 +110,7 @@ def test_the_signer_process_ends_with_the_pass(token: SoftHsmToken, end: str) ->
     process_id = None
     try:
         with open_signer(token.uri, Person()) as signer:
-            assert isinstance(signer, Pkcs11Signer)
+            assert isinstance(signer, ProcessSigner)
             process_id = signer.process_id
             if end != "close":
                 raise RuntimeError(end)
@@ -135,7 +136,7 @@ def test_a_person_who_walks_away_leaves_no_process(token: SoftHsmToken) -> None:
 @linux_only
 def test_neither_the_module_nor_the_pin_is_where_it_does_not_belong(token: SoftHsmToken) -> None:
     with open_signer(token.uri, Person()) as signer:
-        assert isinstance(signer, Pkcs11Signer)
+        assert isinstance(signer, ProcessSigner)
         signer.sign(b"message")
         child = Path(f"/proc/{signer.process_id}")
         assert "softhsm" in (child / "maps").read_text()

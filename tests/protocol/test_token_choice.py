@@ -133,11 +133,11 @@ def test_slips_of_the_keyboard_cost_no_try(pin: str, code: TokenCode) -> None:
 
 def test_every_code_has_its_words_and_no_two_share_a_sentence() -> None:
     assert set(TOKEN_PROBLEMS) == set(TokenCode)
-    assert len({code.vi for code in TokenCode}) == len(TokenCode)
+    assert len({words.vi for words in TOKEN_PROBLEMS.values()}) == len(TokenCode)
     for code in TokenCode:
         error = TokenError(code)
         assert error.vi.endswith(".")
         assert error.cure.endswith(".")
-        assert code.en
-        assert str(error) == f"{code.value}: {code.en}"
+        assert error.en
+        assert str(error) == f"{code.value}: {error.en}"
     assert not any(TokenError(code).try_again for code in TokenCode if code.value.startswith("token-pin-incorrect"))

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from sync_protocol.__main__ import main
 from sync_protocol.artefact import ArtefactKind, recognise
-from sync_protocol.batch import prepare_batch, sign_batch
+from sync_protocol.batch import Purpose, prepare_batch, sign_batch
 from sync_protocol.bundle import NO_PREVIOUS, BatchBody, Bundle, BundleKind, encode_batch_body, sign_bundle
 from sync_protocol.catalogue import Catalogue, sign_catalogue
 from sync_protocol.columns import pack_doses
@@ -36,6 +36,7 @@ from tests.protocol import test_ledger_export as ledger_file
 from tests.protocol import test_receipt as receipts
 from tests.protocol.passports import AT, PRODUCTS, START, content, ec_signer
 from tests.protocol.synthetic import (
+    FACILITY,
     NODE,
     SECRET,
     generate_doses,
@@ -300,6 +301,20 @@ def _bundle_with(body: BatchBody) -> bytes:
 
 def _statement_claimed(at: int) -> bytes:
     return sign_batch(prepare_batch(make_manifest(DOSES, claimed_at=at), DOSES, SECRET), ORGANISATION)
+
+
+def test_a_late_or_delegated_batch_says_why_and_whose_doses_it_holds(trust: str) -> None:
+    stated = {"facility": "19000", "node": "19000A", "for_facility": FACILITY, "for_node": NODE}
+    manifest = make_manifest(DOSES, purpose=Purpose.DELEGATED, late_reason="Mất thiết bị ký", claimed_at=AT, **stated)
+    statement = sign_batch(prepare_batch(manifest, DOSES, SECRET), ORGANISATION)
+    bundle = _bundle_with(BatchBody(statement, SECRET, pack_doses(DOSES, node=NODE, facility=FACILITY)))
+    (found,) = objects(run("--json", "--trust", trust, "-", stdin=bundle))
+    assert {name: found["facts"].get(name) for name in ("facility", "node", "signing_facility", "late_reason")} == {
+        "facility": FACILITY,
+        "node": NODE,
+        "signing_facility": "19000",
+        "late_reason": "Mất thiết bị ký",
+    }
 
 
 def test_a_bundle_of_another_kind_is_verified_by_its_node_alone(trust: str) -> None:
