@@ -13,6 +13,7 @@ from central.web.operator import operator_blueprint
 from central.web.passports import passports_blueprint
 from central.web.problems import handle_problems
 from central.web.security import secure
+from central.web.trust import trust_blueprint
 from sync_protocol import limits
 
 # Headers and form fields of pages stay far below; a sealed bundle is the largest body.
@@ -26,6 +27,7 @@ def create_app(centre: Centre) -> Flask:
     handle_problems(app)
     app.register_blueprint(nodes_blueprint(centre))
     app.register_blueprint(operator_blueprint(centre))
+    app.register_blueprint(trust_blueprint(centre))
     app.register_blueprint(passports_blueprint(centre))
     return app
 

@@ -14,17 +14,20 @@ import click
 from central.app import serve
 from central.bootstrap import Clock, SystemClock
 from central.cli_day import end_of_day, passports
+from central.cli_delegations import delegate, end_delegation, list_delegations
 from central.cli_evidence import check, export_ledger, export_trust, publish_catalogue, publish_trust, status
 from central.cli_init import init
+from central.cli_registrations import decide_request, registrations
 from central.cli_sites import (
     build_pack,
     enrol,
+    export_feed,
     import_registry,
     issue_organisation_certificate,
     register_certificate,
-    revoke_certificate,
 )
 from central.cli_state import CentreGroup, State, json_option, pass_state, say
+from central.cli_trust import fetch_crls, import_crl, revoke_certificate, show_trust, trust_anchor
 from central.config import DIRECTORY_VARIABLE
 
 
@@ -60,8 +63,18 @@ for verb in (
     enrol,
     register_certificate,
     revoke_certificate,
+    trust_anchor,
+    fetch_crls,
+    import_crl,
+    show_trust,
+    registrations,
+    decide_request,
+    delegate,
+    end_delegation,
+    list_delegations,
     import_registry,
     build_pack,
+    export_feed,
     issue_organisation_certificate,
     publish_catalogue,
     publish_trust,

@@ -172,17 +172,22 @@ def export_ledger(state: State, *, out: Path) -> None:
 
 @click.command("export-trust")
 @click.option("--form", type=click.Choice(["gateway", "signed"]), default="gateway", help="EU gateway JSON, or ours.")
+@click.option("--facilities", default="", metavar="PREFIX", help="Signed form: certificates of these facilities alone.")
 @click.option("--out", type=_OUT, required=True)
 @json_option
 @pass_state
-def export_trust(state: State, *, form: str, out: Path) -> None:
-    """Write the trust list for verifiers; the signed form names the keys of all nodes too."""
+def export_trust(state: State, *, form: str, facilities: str, out: Path) -> None:
+    """Write the trust list for verifiers; the signed form names all nodes' keys and the registered certificates too."""
     centre = state.open_centre()
     if form == "gateway":
         content = export_evidence.export_gateway_list(centre.engine).encode()
     else:
         content = export_evidence.export_signed_list(
-            centre.engine, keys=centre.keys, days=centre.config.set_days, now=centre.clock.now()
+            centre.engine,
+            keys=centre.keys,
+            days=centre.config.set_days,
+            now=centre.clock.now(),
+            facilities=facilities,
         )
     size = write_artefact(out, [content])
     say(f"Đã xuất danh sách tin cậy: {out}")

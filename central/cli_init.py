@@ -6,15 +6,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_pem_x509_certificates
 
 from central.bootstrap import open_store
+from central.cli_files import read_certificates
 from central.cli_state import ENTROPY, State, json_option, pass_state, say
 from central.config import CONFIG_FILE, PASSWORD_VARIABLE, SIGNER_PIN_VARIABLE, Config, encode_config, load_config
 from central.store.artefact_files import write_artefact
 from central.workflow.init_centre import TrustMaterial, init_centre, make_demo_material
-from sync_protocol.certificate import Certificate, parse_certificate
+from sync_protocol.certificate import Certificate
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.signers.opening import open_signer
 
@@ -72,9 +71,9 @@ def init(
     else:
         material = TrustMaterial(
             document_signers=[_signer_certificate(config, pin)],
-            country_anchors=_certificates(country_anchor),
-            organisation_anchors=_certificates(organisation_anchor),
-            organisation_intermediates=_certificates(organisation_intermediate),
+            country_anchors=[item for path in country_anchor for item in read_certificates(path)],
+            organisation_anchors=[item for path in organisation_anchor for item in read_certificates(path)],
+            organisation_intermediates=[item for path in organisation_intermediate for item in read_certificates(path)],
         )
     built_in = files("central").joinpath("data/catalogue.toml").read_text(encoding="utf-8")
     result = init_centre(
@@ -116,14 +115,3 @@ def _signer_certificate(config: Config, pin: str) -> Certificate:
         if signer.certificate is None:
             raise ProtocolError(Code.CERTIFICATE_INVALID, "signer: has no certificate")
         return signer.certificate
-
-
-def _certificates(paths: tuple[Path, ...]) -> list[Certificate]:
-    found = []
-    for path in paths:
-        try:
-            parsed = load_pem_x509_certificates(path.read_bytes())
-        except ValueError:
-            raise ProtocolError(Code.CERTIFICATE_INVALID, f"{path.name}: is not PEM of X.509 certificates") from None
-        found += [parse_certificate(item.public_bytes(Encoding.DER)) for item in parsed]
-    return found

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_pem_x509_certificate
 
+from central.cli_files import read_certificate
 from central.cli_state import State, json_option, pass_state, say
 from central.config import KEY_FILE_PASSWORD_VARIABLE, PASSWORD_VARIABLE
 from central.domain.admission import Registration
@@ -20,9 +19,9 @@ from central.workflow import enrol_facility as enrolments
 from central.workflow import import_registry as registry
 from central.workflow import issue_organisation_certificate as issuing
 from central.workflow import register_certificate as registrations
-from sync_protocol.certificate import Certificate, parse_certificate, serial_text
+from central.workflow.give_feed import feed_file
+from sync_protocol.certificate import serial_text
 from sync_protocol.days import DAY_SECONDS, day_end, day_start
-from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.signers.uri import parse_certificate_serial
 
 _IN: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -92,7 +91,7 @@ def register_certificate(
     """Register the certificate SERIAL (hexadecimal) of FACILITY and its signing officer."""
     if (serial is None) == (certificate is None):
         raise click.UsageError("give SERIAL or --certificate")
-    held = _read_certificate(certificate) if certificate else None
+    held = read_certificate(certificate) if certificate else None
     number = serial_text(held.serial if held else parse_certificate_serial(serial or ""))
     centre = state.open_centre()
     registrations.register_certificate(
@@ -105,26 +104,11 @@ def register_certificate(
         ),
         certificate=held,
         engine=centre.engine,
+        keys=centre.keys,
         now=centre.clock.now(),
     )
     say(f"Đã đăng ký chứng thư số {number} cho cơ sở {facility}.")
     state.emit({"ok": True, "facility": facility, "serial": number})
-
-
-@click.command("revoke-certificate")
-@click.option("--certificate", type=_IN, required=True, help="The certificate (PEM or DER).")
-@click.option("--from", "start", help="Local day from whose start it is revoked; now unless given.")
-@click.option("--reason", default="", help="In words.")
-@json_option
-@pass_state
-def revoke_certificate(state: State, *, certificate: Path, start: str | None, reason: str) -> None:
-    """Revoke an organisation certificate: batches signed after it are refused, doubtful ones wait."""
-    centre = state.open_centre()
-    held, now = _read_certificate(certificate), centre.clock.now()
-    revoked_at = day_start(start) if start else now
-    registrations.revoke_certificate(held, revoked_at=revoked_at, reason=reason, engine=centre.engine, now=now)
-    say(f"Đã thu hồi chứng thư số {serial_text(held.serial)}. Hãy công bố lại danh sách tin cậy (publish-trust).")
-    state.emit({"ok": True, "serial": serial_text(held.serial), "revoked_at": revoked_at})
 
 
 @click.command("import-registry")
@@ -169,6 +153,20 @@ def build_pack(state: State, *, node: str, out: Path, whole: bool) -> None:
     )
 
 
+@click.command("export-feed")
+@click.argument("node")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Number of the last item that the node has.")
+@click.option("--out", type=_OUT, required=True, help="Where the sealed page goes.")
+@json_option
+@pass_state
+def export_feed(state: State, node: str, *, after: int, out: Path) -> None:
+    """Write what the centre has for NODE to a file for a stick; the node alone can open it."""
+    centre = state.open_centre()
+    size = write_artefact(out, [feed_file(node, after=after, engine=centre.engine, entropy=centre.entropy)])
+    say(f"Đã ghi các tin cho nút {node}: {out} ({size} byte).")
+    state.emit({"ok": True, "node": node, "after": after, "bytes": size, "file": str(out)})
+
+
 @click.command("issue-organisation-certificate")
 @click.option("--organisation", required=True, help="Name of the facility.")
 @click.option("--officer", required=True, help="Name of the signing officer.")
@@ -196,13 +194,3 @@ def issue_organisation_certificate(state: State, *, organisation: str, officer: 
         certificate = read_authority(out, password=file_password).certificate
         say(f"Tệp {out} đã có, giữ nguyên.")
     state.emit({"ok": True, "made": made, "serial": serial_text(certificate.serial), "file": str(out)})
-
-
-def _read_certificate(path: Path) -> Certificate:
-    data = path.read_bytes()
-    if data.startswith(b"-----BEGIN"):
-        try:
-            data = load_pem_x509_certificate(data).public_bytes(Encoding.DER)
-        except ValueError:
-            raise ProtocolError(Code.CERTIFICATE_INVALID, f"{path.name}: is not a PEM certificate") from None
-    return parse_certificate(data)

@@ -83,7 +83,7 @@ class CentreGroup(click.Group):
             say(f"[{error.code.value}] {error.rule}")
             _fail(ctx, 1, code=error.code.value)
         except TokenError as error:
-            say(f"{error.code.vi} [{error.code.value}]")
+            say(f"{error.vi} [{error.code.value}]")
             _fail(ctx, 1, code=error.code.value)
         except StoreError as error:
             say(f"Không dùng được cơ sở dữ liệu: {error}")

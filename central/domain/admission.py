@@ -8,13 +8,22 @@ so that one bad bundle never blocks a site. What is said of each dose, (15) to (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from central.domain.delegation import HubGround, check_handed, objections_to_delegation
 from central.domain.node import KnownNode, NodeState
-from central.domain.signing_window import Against, SigningWindow
+from central.domain.signature_standing import (
+    Objection,
+    Revocations,
+    deciding,
+    objections_to_path,
+    objections_to_registration,
+    path_in_window,
+)
+from central.domain.signing_window import SigningWindow
 from sync_protocol import certificate as certificates
 from sync_protocol import days, limits, names
 from sync_protocol.api import ChainHead
@@ -28,7 +37,7 @@ from sync_protocol.manifest import Checkpoint, Manifest, Purpose, check_manifest
 # A batch that arrives within six hours after its day proves the day; later it is claimed only (THREATS).
 PROOF_SECONDS: Final = 6 * 3_600
 # A report is kept in the ledger as it came; a closing sheet is read too, by `closing`.
-_TAKEN_KINDS: Final = frozenset({BundleKind.BATCH, BundleKind.CLOSING, BundleKind.REPORT})
+_UNTAKEN_KINDS: Final = frozenset({BundleKind.QUESTIONS, BundleKind.ANSWERS})
 
 
 class PlaceError(ProtocolError):
@@ -69,14 +78,14 @@ class Trust:
         anchors: authorities of organisation certificates.
         intermediates: authorities between, known to the centre.
         seen: organisation certificates that came before, by thumbprint; no trust by itself.
-        revoked: instants of revocation by thumbprint.
+        revocations: what was taken back.
         registered: what is registered for the facility, by serial number in upper hex.
     """
 
     anchors: Sequence[Certificate]
     intermediates: Sequence[Certificate]
     seen: Mapping[bytes, Certificate]
-    revoked: Mapping[bytes, int]
+    revocations: Revocations
     registered: Mapping[str, Registration]
 
 
@@ -90,6 +99,7 @@ class Surroundings:
         head_time: when the ledger had exactly this head, or None if it never had it.
         last_claimed_at: the claimed time of the node's batch before, or None.
         arrived_at: epoch seconds, UTC.
+        hub: by what the facility may sign for others.
     """
 
     facility: str
@@ -97,6 +107,7 @@ class Surroundings:
     head_time: Callable[[Checkpoint], int | None]
     last_claimed_at: int | None
     arrived_at: int
+    hub: HubGround
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +120,7 @@ class CheckedBatch:
         window: within which it was signed.
         day_proof: what is proven of its day.
         doubt: why all its doses wait although the batch is genuine, or None.
+        secret: 32 bytes, from which the salts come.
     """
 
     statement: bytes
@@ -116,6 +128,7 @@ class CheckedBatch:
     window: SigningWindow
     day_proof: DayProof
     doubt: Code | None
+    secret: bytes
 
     @property
     def manifest(self) -> Manifest:
@@ -164,7 +177,7 @@ def check_place(verified: VerifiedBundle, node: KnownNode) -> None:
 
 def check_kind(kind: BundleKind) -> None:
     """Refuses kinds that this centre cannot act on, rather than promise to have taken them. Raises KIND_UNKNOWN."""
-    if kind not in _TAKEN_KINDS:
+    if kind in _UNTAKEN_KINDS:
         raise ProtocolError(Code.KIND_UNKNOWN, f"bundle: kind {kind.value} is not taken by this centre")
 
 
@@ -181,8 +194,10 @@ def check_batch(verified: VerifiedBundle, around: Surroundings) -> CheckedBatch:
     check_manifest(manifest)
     if manifest.node != verified.bundle.node or manifest.facility != around.facility:
         raise ProtocolError(Code.FACILITY_MISMATCH, "manifest: node or facility are not those of the bundle")
+    if manifest.for_node and around.hub.site_of(manifest.for_node) != manifest.for_facility:
+        raise ProtocolError(Code.FACILITY_MISMATCH, "manifest: for_node is no node of for_facility")
     # SPEC 8 (8)
-    doses = unpack_doses(body.columns, node=manifest.node, facility=manifest.facility)
+    doses = unpack_doses(body.columns, node=manifest.dose_node, facility=manifest.dose_facility)
     # SPEC 8 (9) to (11)
     signer = _signer_of(unverified, around.trust)
     batch = verify_batch(unverified, doses, body.secret, certificate=signer)
@@ -193,7 +208,12 @@ def check_batch(verified: VerifiedBundle, around: Surroundings) -> CheckedBatch:
     doubt = _check_registration(signer, manifest, around.trust, window=window) or doubt
     # SPEC 8 (14)
     day_proof = _check_purpose(manifest, around, window=window)
-    return CheckedBatch(body.statement, verified=batch, window=window, day_proof=day_proof, doubt=doubt)
+    if manifest.for_node:
+        doubt = _weigh(objections_to_delegation(manifest, around.hub.delegations, window=window)) or doubt
+        check_handed(manifest, doses, around.hub)
+    return CheckedBatch(
+        body.statement, verified=batch, window=window, day_proof=day_proof, doubt=doubt, secret=body.secret
+    )
 
 
 def _signer_of(unverified: UnverifiedBatch, trust: Trust) -> Certificate:
@@ -219,46 +239,28 @@ def _window(manifest: Manifest, around: Surroundings) -> SigningWindow:
 def _check_certificate(
     unverified: UnverifiedBatch, signer: Certificate, trust: Trust, *, window: SigningWindow
 ) -> Code | None:
-    last_second = int(signer.not_after.timestamp())
-    validity = window.against(last_second + 1)
-    if validity is Against.AFTER:
-        raise ProtocolError(Code.CERTIFICATE_EXPIRED, "batch: signed after the certificate's end")
-    path = certificates.verify_chain(
-        signer,
-        intermediates=certificates.pick_intermediates(signer, (*unverified.certificates[1:], *trust.intermediates)),
-        anchors=trust.anchors,
-        at=days.to_datetime(min(window.not_after, last_second)),
-    )
-    doubt = Code.CERTIFICATE_EXPIRED if validity is Against.AROUND else None
-    # Every certificate of the path counts, also an authority that did not travel along.
-    for thumbprint in path:
-        if (revoked_at := trust.revoked.get(thumbprint)) is None:
-            continue
-        match window.against(revoked_at):
-            case Against.AFTER:
-                raise ProtocolError(Code.CERTIFICATE_REVOKED, "batch: signed after the certificate was revoked")
-            case Against.AROUND:
-                doubt = Code.CERTIFICATE_REVOKED
-            case Against.BEFORE:
-                pass
-    return doubt
+    offered = (*unverified.certificates[1:], *trust.intermediates)
+    path = path_in_window(signer, offered, anchors=trust.anchors, window=window)
+    claimed_at = unverified.statement.manifest.claimed_at
+    return _weigh(objections_to_path(path, trust.revocations, window=window, claimed_at=claimed_at))
 
 
 def _check_registration(signer: Certificate, manifest: Manifest, trust: Trust, *, window: SigningWindow) -> Code | None:
     held = trust.registered.get(certificates.serial_text(signer.serial))
-    if held is None or window.not_after < held.valid_from:
+    if held is None:
         raise ProtocolError(Code.CERTIFICATE_UNREGISTERED, "batch: the serial is not registered for this facility")
     if held.officer and names.fold(held.officer) != names.fold(manifest.signer_name):
         raise ProtocolError(Code.CERTIFICATE_UNREGISTERED, "batch: the serial is registered for another officer")
-    if held.valid_until is None:
-        return None
-    match window.against(held.valid_until):
-        case Against.BEFORE:
-            return None
-        case Against.AROUND:
-            return Code.CERTIFICATE_UNREGISTERED
-        case Against.AFTER:
-            raise ProtocolError(Code.CERTIFICATE_UNREGISTERED, "batch: signed after the registration's end")
+    start, end = held.valid_from, held.valid_until
+    return _weigh(objections_to_registration(start, end, window=window, claimed_at=manifest.claimed_at))
+
+
+def _weigh(objections: Iterable[Objection]) -> Code | None:
+    """Refuses by a final objection; otherwise gives the code of the doubt, or None."""
+    found = deciding(objections)
+    if found is not None and found.is_final:
+        raise ProtocolError(found.code, found.rule)
+    return None if found is None else found.code
 
 
 def _check_purpose(manifest: Manifest, around: Surroundings, *, window: SigningWindow) -> DayProof:
@@ -277,10 +279,8 @@ def _check_purpose(manifest: Manifest, around: Surroundings, *, window: SigningW
                 raise ProtocolError(Code.PURPOSE, "manifest: signed after the day that it claims")
             proven = window.not_after <= days.day_end(day) + PROOF_SECONDS
             return DayProof.PROVEN if proven else DayProof.CLAIMED
-        case Purpose.BACKLOG | Purpose.CORRECTION:
+        # The day of a delegated batch is that of the site and not of the signer; how late it is signed stays in sight.
+        case Purpose.BACKLOG | Purpose.CORRECTION | Purpose.DELEGATED:
             if manifest.last_day > day:
                 raise ProtocolError(Code.PURPOSE, "manifest: doses given after they were signed for")
             return DayProof.NONE
-        case Purpose.DELEGATED:
-            # No delegation can be registered yet, so nobody holds one.
-            raise ProtocolError(Code.PURPOSE, "manifest: the facility has no delegated signer")

@@ -59,8 +59,8 @@ class Background:
         catalogue: the newest one.
         answers: what the population database says, one for each dose in order.
         history: admitted doses of all sites by person key, those left out that this batch replaces.
-        held: sequences of this node that the centre has already.
-        replaced: sequences of this node that already have a newer version.
+        held: sequences of the doses' node that the centre has already.
+        replaced: sequences of that node that already have a newer version.
         arrived_at: epoch seconds, UTC.
         doubt: why the whole batch waits although it is genuine (its certificate ended within the window), or None.
     """
@@ -127,14 +127,14 @@ def refusals(doses: Sequence[Dose], manifest: Manifest, *, held: frozenset[int])
 
     Args:
         doses: of one batch.
-        manifest: whose facility and node they must be of.
-        held: sequences of this node that the centre has already.
+        manifest: says whose facility and node they must be of; with a delegated signer, the site's.
+        held: sequences of the doses' node that the centre has already.
     """
     # SPEC 8 (15): the dose was given at this site and recorded by this node, and comes for the first time.
     met = set(held)
     found: list[Code | None] = []
     for dose in doses:
-        if dose.facility != manifest.facility or dose.node != manifest.node:
+        if dose.facility != manifest.dose_facility or dose.node != manifest.dose_node:
             found.append(Code.DOSE_FACILITY)
         elif dose.sequence in met:
             found.append(Code.DOSE_REPEATED)

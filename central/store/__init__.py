@@ -1,8 +1,9 @@
 """What the centre keeps.
 
-Reading order: `schema` (column types), `tables` (one door to all tables; `site_tables`, `dose_tables`,
-`issue_tables`), `migrations` (how a database gets them), `database` (engine, transactions, the ledger lock),
-then one file per table group: `facilities`, `nodes`, `trust`, `published_sets`, `ledger`, `bundles`, `people`,
-`doses`, `closings`, `registry_people`, `day_runs`, `day_counts`, `health_certificates`, `passport_rows`; last the files
-beside the database: `key_store` (the centre's private keys, encrypted), `demo_authorities`, `artefact_files`.
+Reading order: `schema` (column types), `tables` (one door to all tables; `site_tables`, `registration_tables`,
+`delegation_tables`, `dose_tables`, `issue_tables`), `migrations` (how a database gets them), `database` (engine,
+transactions, the ledger lock), then one file per table group: `facilities`, `nodes`, `trust`, `crls`, `published_sets`,
+`feed`, `ledger`, `bundles`, `registrations`, `delegations`, `handovers`, `people`, `doses`, `signed_batches`,
+`closings`, `registry_people`, `day_runs`, `day_counts`, `health_certificates`, `passport_rows`; last the files beside
+the database: `key_store` (the centre's private keys, encrypted), `demo_authorities`, `artefact_files`.
 """

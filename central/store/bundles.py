@@ -96,6 +96,11 @@ def all_bundles(connection: Connection) -> Iterator[StoredBundle]:
         yield StoredBundle(*row)
 
 
+def inner_at(connection: Connection, ledger_index: int) -> bytes | None:
+    """The inner message at a place in the ledger, or None."""
+    return connection.execute(select(bundles.c.inner).where(bundles.c.ledger_index == ledger_index)).scalar()
+
+
 def count_forks(connection: Connection) -> int:
     """How many bundles of second histories are kept."""
     return connection.execute(select(func.count()).select_from(forks)).scalar_one()

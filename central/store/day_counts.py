@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from central.store.health_certificates import FIRST_ISSUE, is_live
 from central.store.tables import (
+    batches,
     day_run_waiting,
     day_runs,
     doses,
@@ -52,6 +53,8 @@ class ListedDose:
         given_day: "YYYY-MM-DD".
         arrived_at: epoch seconds, UTC.
         uvci: of its certificate, or "".
+        signed_by: code of the facility that signed for the site, or "".
+        late_reason: why it was signed late, by the statement, or "".
     """
 
     id: int
@@ -64,6 +67,8 @@ class ListedDose:
     state: str
     code: str
     uvci: str
+    signed_by: str
+    late_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +189,14 @@ def list_standing(
             _state,
             _code,
             func.coalesce(health_certificates.c.uvci, ""),
+            case((func.coalesce(batches.c.for_facility, "") != "", batches.c.facility), else_=""),
+            func.coalesce(batches.c.late_reason, ""),
         )
-        .select_from(_STANDINGS.join(ledger_entries, ledger_entries.c.idx == doses.c.ledger_index))
+        .select_from(
+            _STANDINGS.join(ledger_entries, ledger_entries.c.idx == doses.c.ledger_index).outerjoin(
+                batches, batches.c.ledger_index == doses.c.ledger_index
+            )
+        )
         .where(*_of_day(day), is_live(), doses.c.id > after)
         .order_by(doses.c.id)
         .limit(limit)
@@ -208,6 +219,8 @@ def list_standing(
             state=row[8],
             code=row[9],
             uvci=row[10],
+            signed_by=row[11],
+            late_reason=row[12],
         )
         for row in connection.execute(statement)
     ]

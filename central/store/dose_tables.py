@@ -35,6 +35,9 @@ batches = table(
     integer("not_after"),  # arrival: not signed after it
     text("day_proof"),
     binary("statement"),  # the signed statement (COSE)
+    text("for_facility"),  # whose doses a delegated signer signed; "" for the signer's own
+    text("for_node"),
+    text("late_reason"),
     Index(None, "node", "epoch"),
     one_of("day_proof", "day_proof", "proven", "claimed", "none"),
     Index(None, "facility", "first_day"),

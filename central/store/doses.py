@@ -50,6 +50,9 @@ def put_batch(connection: Connection, batch: CheckedBatch, *, ledger_index: int,
             "not_after": batch.window.not_after,
             "day_proof": batch.day_proof.value,
             "statement": batch.statement,
+            "for_facility": manifest.for_facility,
+            "for_node": manifest.for_node,
+            "late_reason": manifest.late_reason,
         },
     )
 

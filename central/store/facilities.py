@@ -77,6 +77,15 @@ def put_registration(
     )
 
 
+def facilities_with_registrations(connection: Connection, *, serial: str | None = None) -> Sequence[str]:
+    """The codes of facilities for which a serial number (upper hex) is registered, or any one at all."""
+    table = registered_certificates
+    statement = select(table.c.facility).distinct().order_by(table.c.facility)
+    if serial is not None:
+        statement = statement.where(table.c.serial == serial)
+    return connection.execute(statement).scalars().all()
+
+
 def registrations_of(connection: Connection, facility: str) -> dict[str, Registration]:
     """What is registered for a facility, by serial number."""
     table = registered_certificates

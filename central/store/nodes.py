@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from central.domain.node import KnownNode, NodeState
 from central.store.tables import enrolments, node_epochs, nodes
@@ -141,6 +141,13 @@ def node_keys(connection: Connection) -> list[NodeKey]:
         select(table.c.node, table.c.epoch, table.c.signing_key).order_by(table.c.node, table.c.epoch)
     )
     return [NodeKey(node=row[0], epoch=row[1], key=keys.load_public_key(row[2])) for row in rows]
+
+
+def by_enrolment(connection: Connection) -> list[str]:
+    """The codes of enrolled nodes, the last one enrolled at the end."""
+    table = node_epochs
+    statement = select(table.c.node).group_by(table.c.node).order_by(func.max(table.c.enrolled_at), table.c.node)
+    return list(connection.execute(statement).scalars())
 
 
 def enrolment_digests(connection: Connection) -> dict[tuple[str, int], bytes]:

@@ -29,6 +29,7 @@ trust_certificates = table(
     binary("der"),
     integer("added_at"),
     integer("removed_at", optional=True),
+    text("scope"),  # of an organisation anchor: "government", "public" or ""
     PrimaryKeyConstraint("thumbprint", "role"),
     one_of("role", "role", "document_signer", "country_anchor", "organisation_anchor", "organisation_intermediate"),
     rowid=False,
@@ -42,6 +43,46 @@ revoked_certificates = table(
     integer("revoked_at"),  # the invalidity date if the key was compromised
     text("reason"),
     integer("recorded_at"),
+)
+
+# Lists of revoked certificates, one row for each that was taken. A *line* is the issuer's name, key and part (see
+# `sync_protocol.crl.line_of`): within one, a list is only ever followed by a newer one.
+crls = table(
+    "crls",
+    binary("line"),  # 32 bytes
+    text("issuer"),  # RFC 4514
+    binary("issuer_thumbprint"),  # of the authority's certificate under which it verified
+    text("number"),  # decimal, since it may have 20 bytes; "" where the issuer does not count
+    integer("this_update"),
+    integer("next_update", optional=True),
+    integer("entries"),
+    integer("fetched_at"),
+    text("source"),  # the address, or the name of the file
+    binary("digest"),  # SHA-256 of the DER
+    binary("der", optional=True),  # of the newest of its line; older ones leave their digest
+    PrimaryKeyConstraint("line", "this_update"),
+    Index(None, "issuer"),
+)
+
+crl_revocations = table(
+    "crl_revocations",
+    binary("line"),
+    text("serial"),  # upper hex
+    integer("revoked_at"),
+    text("reason"),  # RFC 5280's word, or ""
+    integer("recorded_at"),
+    PrimaryKeyConstraint("line", "serial"),
+    rowid=False,
+)
+
+crl_sources = table(
+    "crl_sources",
+    text("url", key=True),
+    integer("asked_at"),
+    text("outcome"),  # "taken", "unchanged", "unreachable" or a Code
+    text("etag"),
+    text("modified"),  # Last-Modified as the server wrote it
+    rowid=False,
 )
 
 # Organisation certificates that the centre has seen, since a batch may name its signer by thumbprint alone. Being
@@ -134,6 +175,17 @@ enrolments = table(
     binary("request_digest", optional=True),
     binary("answer", optional=True),  # kept, so that a repeated request gets the same bytes
     integer("accepted_at", optional=True),
+)
+
+feed_items = table(
+    "feed_items",
+    text("node", ForeignKey("nodes.code")),
+    integer("number"),  # 1, 2, 3 … for each node
+    text("kind"),
+    integer("at"),
+    binary("item"),  # signed by the publisher key; sealed to the node only when it leaves
+    PrimaryKeyConstraint("node", "number"),
+    rowid=False,
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from central.store.delegation_tables import delegations, handover_doses, handovers
 from central.store.dose_tables import batches, closings, doses, people, registry_people, verdicts
 from central.store.issue_tables import (
     day_run_waiting,
@@ -16,14 +17,19 @@ from central.store.issue_tables import (
     lookup_tries,
     passports,
 )
+from central.store.registration_tables import registration_decisions, registration_requests
 from central.store.schema import metadata
 from central.store.site_tables import (
     bundle_seals,
     bundles,
     centre_keys,
+    crl_revocations,
+    crl_sources,
+    crls,
     enrolments,
     facilities,
     facility_units,
+    feed_items,
     forks,
     ledger_entries,
     node_epochs,
@@ -51,6 +57,9 @@ APPEND_ONLY: Final = (
     "closings",
     "health_certificates",
     "passports",
+    "feed_items",
+    "registration_requests",
+    "registration_decisions",
 )
 
 __all__ = [
@@ -61,13 +70,20 @@ __all__ = [
     "bundles",
     "centre_keys",
     "closings",
+    "crl_revocations",
+    "crl_sources",
+    "crls",
     "day_run_waiting",
     "day_runs",
+    "delegations",
     "doses",
     "enrolments",
     "facilities",
     "facility_units",
+    "feed_items",
     "forks",
+    "handover_doses",
+    "handovers",
     "health_certificates",
     "issue_intents",
     "ledger_entries",
@@ -80,6 +96,8 @@ __all__ = [
     "people",
     "published_sets",
     "registered_certificates",
+    "registration_decisions",
+    "registration_requests",
     "registry_people",
     "revoked_certificates",
     "tree_heads",

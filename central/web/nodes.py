@@ -14,6 +14,7 @@ from central.store.database import read_transaction
 from central.store.published_sets import PublishedKind, newest_set
 from central.workflow.accept_enrolment import accept_enrolment
 from central.workflow.admit_bundle import admit_bundle
+from central.workflow.give_feed import give_feed
 from sync_protocol import endpoints
 from sync_protocol.endpoints import Endpoint
 from sync_protocol.errors import Code, ProtocolError
@@ -54,6 +55,11 @@ def nodes_blueprint(centre: Centre) -> Blueprint:
     @calls.route(endpoints.TRUST_LIST.path, methods=[endpoints.TRUST_LIST.method])
     def trust_list() -> Response:
         return _answer(endpoints.TRUST_LIST, _newest(centre, PublishedKind.TRUST_LIST))
+
+    @calls.route(endpoints.FEED.path, methods=[endpoints.FEED.method])
+    def feed() -> Response:
+        request_bytes = _body(endpoints.FEED)
+        return _answer(endpoints.FEED, give_feed(request_bytes, engine=centre.engine, entropy=centre.entropy))
 
     @calls.route(endpoints.CATALOGUE.path, methods=[endpoints.CATALOGUE.method])
     def catalogue() -> Response:

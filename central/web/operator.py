@@ -1,4 +1,4 @@
-"""The operator's pages: a day's figures, the doses behind each figure, the closing sheets; no recipient's name."""
+"""The operator's pages: a day's figures with its doses, closing sheets, what sites ask; no recipient's name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 
 from central.bootstrap import Centre
 from central.domain.passport_id import passport_id
+from central.domain.signature_standing import last_second
 from central.store.database import read_transaction
 from central.store.day_counts import NOT_RUN, list_standing, newest_given_day
 from central.store.day_runs import DayRun, RunState
@@ -16,6 +17,8 @@ from central.web.here import serve_here_only
 from central.web.words import STATES, add_words
 from central.workflow.day_closings import day_closings
 from central.workflow.day_figures import DayFigures, day_figures
+from central.workflow.decide_registration import waiting_requests
+from sync_protocol.certificate import organisation_of
 from sync_protocol.days import local_day, parse_day
 from sync_protocol.errors import Code, ProtocolError
 
@@ -70,6 +73,15 @@ def operator_blueprint(centre: Centre) -> Blueprint:
         # A day is closed by itself, so "all days" means none in particular here.
         day = _day_asked(default=usual) or usual
         return render_template("operator_closings.html", found=day_closings(centre.engine, day), day=day, today=today)
+
+    @pages.get("/operator/registrations")
+    def show_registrations() -> str:
+        return render_template(
+            "operator_registrations.html",
+            found=waiting_requests(centre.engine),
+            organisation_of=organisation_of,
+            last_second=last_second,
+        )
 
     @pages.get("/operator/doses")
     def list_doses() -> str:

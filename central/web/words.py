@@ -37,14 +37,17 @@ _SHORT: Final = {
     Code.IDENTITY_EVIDENCE: "cần xác thực lại",
     Code.NAME_UNWRITABLE: "họ tên không phiên âm",
     Code.HC1_CONTENT: "nội dung không ghi được vào chứng nhận",
+    Code.CERTIFICATE_NOT_YET_VALID: "chứng thư số chưa có hiệu lực",
     Code.CERTIFICATE_EXPIRED: "chứng thư số vừa hết hạn",
     Code.CERTIFICATE_REVOKED: "chứng thư số vừa bị thu hồi",
     Code.CERTIFICATE_UNREGISTERED: "chứng thư số vừa hết đăng ký",
+    Code.DELEGATION: "ủy quyền ký vừa kết thúc",
 }
 # Reasons of a site's own, for doses that are not in the ledger yet; they come with its closing sheet.
 _AT_SITE: Final = {
     "late-reason": "ký chậm, chưa ghi lý do",
     "unsigned": "chờ ký",
+    "handed": "chờ đơn vị đầu mối ký",
     "pass-open": "trong lượt ký dở dang",
     "unsent": "đã ký, chưa có biên nhận",
 }

@@ -10,6 +10,8 @@ from central.domain.node import NodeState
 from central.store import nodes
 from central.store.database import write_transaction
 from central.store.key_store import KeyRing
+from central.workflow.tell_delegations import retell_delegations
+from central.workflow.tell_registrations import tell_registrations
 from sync_protocol import limits
 from sync_protocol.enrolment import EnrolmentAnswer, sign_enrolment_answer, verify_enrolment_request
 from sync_protocol.errors import Code, ProtocolError
@@ -71,4 +73,8 @@ def accept_enrolment(sealed: bytes, *, engine: Engine, keys: KeyRing, now: int) 
             at=now,
         )
         nodes.use_enrolment(connection, code_digest, request_digest=verified.digest, answer=signed, at=now)
+        # A further node of a facility has to know the certificates that are registered already.
+        tell_registrations(connection, known.facility, keys=keys, now=now)
+        # Its keys stand in the lists of those it signs for, or who sign for it.
+        retell_delegations(connection, known.facility, keys=keys, at=now)
     return signed

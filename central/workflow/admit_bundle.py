@@ -3,8 +3,8 @@
 1. the same sealed bytes came before: their first answer, byte for byte;
 2. size, envelope, inner message; the same inner message came before: its first answer;
 3. the node, its signature, the place in its chain (a second history of the node is kept as a fork);
-4. the checks of the batch as a whole, or of the closing sheet; a failure here is poison: it takes its place in the
-   chain, refused;
+4. the checks of the batch as a whole, or of what else the bundle carries; a failure here is poison: it takes its place
+   in the chain, refused;
 5. the population database is asked about everybody at once;
 6. `append_bundle`: under the ledger lock, places are looked at again, verdicts found, everything stored; commit.
 
@@ -22,14 +22,20 @@ from central.domain.closing import check_closing
 from central.domain.ledger import LedgerTree
 from central.domain.node import KnownNode, NodeState
 from central.domain.people import UNKNOWN, RegistryAnswer, is_asked, registry_question
+from central.domain.registration import check_registration
+from central.domain.signature_standing import Revocations
 from central.registry.registry import RegistryClient
-from central.store import bundles, doses, facilities, ledger, nodes, trust
+from central.store import bundles, crls, doses, facilities, ledger, nodes, trust
 from central.store.database import read_transaction, write_transaction
 from central.store.key_store import KeyRing
 from central.store.trust import CertificateRole
 from central.workflow.append_bundle import CheckedBundle, append_bundle
+from central.workflow.carried_handovers import carried_handovers, hub_ground
 from central.workflow.chain_place import head_time_of, place_problem
+from central.workflow.take_handover import check_handed_back, check_handover
 from sync_protocol.bundle import BundleKind, VerifiedBundle, parse_bundle
+from sync_protocol.certificate import Certificate
+from sync_protocol.crl import Listed
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.manifest import Checkpoint
 from sync_protocol.sealing import open_sealed, sealed_digest
@@ -72,7 +78,7 @@ def admit_bundle(
         verified = admission.check_node(unverified, node)
         assert node is not None
         known_answer = bundles.answer_to_inner(connection, verified.digest)
-        trusted = _trust_for(connection, node.facility)
+        trusted = _trust_for(connection, node.facility, engine=engine)
         last_claimed_at = doses.last_claimed_at(connection, node.code, epoch=claimed.epoch)
         # The ledger's time never goes back: beside a clock that did, every batch would seem to come too early.
         newest = ledger.newest_head(connection)
@@ -99,13 +105,18 @@ def admit_bundle(
         raise
 
 
-def _trust_for(connection: Connection, facility: str) -> Trust:
+def _trust_for(connection: Connection, facility: str, *, engine: Engine) -> Trust:
+    def listed(certificate: Certificate) -> Listed | None:
+        # Which certificates stand on the path is known only later, when this connection is closed.
+        with read_transaction(engine) as later:
+            return crls.listed_in(later, certificate)
+
     registered = facilities.registrations_of(connection, facility)
     return Trust(
         anchors=trust.trusted(connection, CertificateRole.ORGANISATION_ANCHOR),
         intermediates=trust.trusted(connection, CertificateRole.ORGANISATION_INTERMEDIATE),
         seen=trust.seen_with_serials(connection, registered),
-        revoked=trust.revocations(connection),
+        revocations=Revocations(trust.revocations(connection), listed),
         registered=registered,
     )
 
@@ -137,19 +148,39 @@ def _check_content(
         with read_transaction(engine) as connection:
             return head_time_of(connection, claimed)
 
-    around = Surroundings(
-        facility=node.facility, trust=trust, head_time=head_time, last_claimed_at=last_claimed_at, arrived_at=now
-    )
-    kind = verified.bundle.kind
+    kind, facility = verified.bundle.kind, node.facility
     try:
         # SPEC 8 (7) to (14)
         admission.check_kind(kind)
+        carried = carried_handovers(verified, hub=facility, engine=engine)
+        around = Surroundings(
+            facility=facility,
+            trust=trust,
+            head_time=head_time,
+            last_claimed_at=last_claimed_at,
+            arrived_at=now,
+            hub=hub_ground(carried, hub=facility, engine=engine),
+        )
         batch = admission.check_batch(verified, around) if kind is BundleKind.BATCH else None
-        closing = check_closing(verified, node.facility) if kind is BundleKind.CLOSING else None
+        closing = check_closing(verified, facility) if kind is BundleKind.CLOSING else None
+        registration = check_registration(verified, around) if kind is BundleKind.REGISTRATION else None
+        is_handover = kind is BundleKind.DOSES
+        handover = check_handover(verified, site=facility, engine=engine, now=now) if is_handover else None
+        back = check_handed_back(verified, hub=facility, engine=engine) if kind is BundleKind.HANDED_BACK else None
     except ProtocolError as error:
         return CheckedBundle(verified, batch=None, closing=None, answers=(), refusal=error.code)
     answers = () if batch is None else _ask_registry(batch, registry)
-    return CheckedBundle(verified, batch=batch, closing=closing, answers=answers, refusal=None)
+    return CheckedBundle(
+        verified,
+        batch=batch,
+        closing=closing,
+        answers=answers,
+        refusal=None,
+        registration=registration,
+        handover=handover,
+        back=back,
+        carried=carried,
+    )
 
 
 def _ask_registry(batch: CheckedBatch, registry: RegistryClient) -> tuple[RegistryAnswer, ...]:

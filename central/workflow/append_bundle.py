@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from central.domain.admission import CheckedBatch
 from central.domain.ledger import LedgerTree
 from central.domain.people import RegistryAnswer, person_key
+from central.domain.registration import CheckedRegistration
 from central.domain.verdicts import Background, JudgedDose, judge_doses, refusals, replaced_by
 from central.store import bundles, closings, doses, ledger, nodes, people, trust
 from central.store.database import lock_ledger, write_transaction
@@ -16,6 +17,9 @@ from central.store.key_store import KeyRing
 from central.store.ledger import StoredHead
 from central.workflow.chain_place import place_problem
 from central.workflow.publish_sets import current_catalogue
+from central.workflow.take_handover import ArrivedBack, ArrivedHandover, take_handed_back, take_handover
+from central.workflow.take_registration import take_registration
+from central.workflow.tell_signed_doses import tell_signed_doses
 from sync_protocol.bundle import VerifiedBundle
 from sync_protocol.closing import DayClosing
 from sync_protocol.errors import Code
@@ -37,6 +41,9 @@ class CheckedBundle:
         closing: the closing sheet where it carries one that passed its checks, else None.
         answers: what the population database says, one for each dose of the batch.
         refusal: the code with which the whole bundle is refused, or None.
+        registration: the request for registration where it carries one that passed its checks, else None.
+        handover, back: unsigned doses, or doses handed back, where it carries them and they passed, else None.
+        carried: handovers that came along with a batch and are new.
     """
 
     verified: VerifiedBundle
@@ -44,6 +51,10 @@ class CheckedBundle:
     closing: DayClosing | None
     answers: tuple[RegistryAnswer, ...]
     refusal: Code | None
+    registration: CheckedRegistration | None = None
+    handover: ArrivedHandover | None = None
+    back: ArrivedBack | None = None
+    carried: tuple[ArrivedHandover, ...] = ()
 
 
 def append_bundle(
@@ -86,6 +97,9 @@ def append_bundle(
             grown.append(entry_leaf(entry))
             answer = _receipt(entry, grown, newest.head, judged=judged, known=bundle.known_head, keys=keys)
             _store(connection, checked, entry, judged=judged, answer=answer)
+            if (request := checked.registration) is not None:
+                take_registration(connection, request, ledger_index=index, keys=keys, at=at)
+            _pass_on(connection, checked, entry, judged=judged, answer=answer, keys=keys)
             head = TreeHead(epoch=newest.head.epoch, size=grown.size, root=grown.root, at=at)
             ledger.put_head(connection, StoredHead(head, sign_tree_head(head, keys.ledger)))
             bundles.put_seal(connection, envelope, digest=verified.digest)
@@ -102,7 +116,7 @@ def _judge(connection: Connection, checked: CheckedBundle, *, now: int) -> list[
     batch = checked.batch
     if batch is None:
         return []
-    node, content = batch.manifest.node, batch.verified.doses
+    node, content = batch.manifest.dose_node, batch.verified.doses
     persons = [
         person_key(dose.recipient, state=dose.evidence.state, answer=answer)
         for dose, answer in zip(content, checked.answers, strict=True)
@@ -173,3 +187,24 @@ def _store(
     doses.put_batch(connection, checked.batch, ledger_index=entry.index, epoch=entry.epoch)
     people.put_people(connection, judged, at=at)
     doses.put_doses(connection, judged, ledger_index=entry.index, at=at)
+
+
+def _pass_on(
+    connection: Connection,
+    checked: CheckedBundle,
+    entry: LedgerEntry,
+    *,
+    judged: list[JudgedDose],
+    answer: bytes,
+    keys: KeyRing,
+) -> None:
+    """What is said to the other side of a delegation, in the feed of its node."""
+    index, at, batch = entry.index, entry.admitted_at, checked.batch
+    if checked.handover is not None:
+        take_handover(connection, checked.handover, ledger_index=index, keys=keys, at=at)
+    if checked.back is not None:
+        take_handed_back(connection, checked.back, ledger_index=index, keys=keys, at=at)
+    if batch is not None and batch.manifest.for_node:
+        for carried in checked.carried:
+            take_handover(connection, carried, ledger_index=None, keys=keys, at=at)
+        tell_signed_doses(connection, batch, judged, answer=answer, ledger_index=index, keys=keys, at=at)

@@ -8,8 +8,11 @@ from sqlalchemy import Connection, Engine
 
 from central.domain.finding import Finding
 from central.store.database import read_transaction
+from central.workflow.check_delegations import check_delegations
+from central.workflow.check_feeds import check_feeds
 from central.workflow.check_ledger import check_ledger
 from central.workflow.check_passports import check_passports
+from central.workflow.check_trust import check_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class CheckReport:
 
 
 def check_centre(engine: Engine) -> CheckReport:
-    """Checks the database file, the ledger with its bundles, and the health certificates, in one consistent view.
+    """Checks the database file, the ledger with its bundles, the health certificates and the feeds, in one view.
 
     Raises:
         StoreError: the store is away.
@@ -33,12 +36,15 @@ def check_centre(engine: Engine) -> CheckReport:
         findings = _check_file(connection)
         ledger = check_ledger(connection)
         passports = check_passports(connection)
+        feeds = check_feeds(connection)
+        trusted = check_trust(connection)
+        handed = check_delegations(connection)
     return CheckReport(
         entries=ledger.entries,
         bundles=ledger.bundles,
         doses=ledger.doses,
         certificates=passports.certificates,
-        findings=(*findings, *ledger.findings, *passports.findings),
+        findings=(*findings, *ledger.findings, *passports.findings, *feeds, *trusted, *handed),
     )
 
 

@@ -13,9 +13,11 @@ from central.store.bundles import StoredBundle
 from central.store.closings import closing_rows
 from central.store.doses import stored_doses
 from central.store.key_store import KeyRole
+from central.store.registrations import all_requests
 from central.store.tables import ledger_entries, organisation_certificates
 from central.workflow.check_closings import check_stored_closing
 from central.workflow.check_doses import check_stored_doses
+from central.workflow.check_registrations import check_stored_request
 from sync_protocol.batch import parse_batch, verify_batch
 from sync_protocol.bundle import BundleKind, VerifiedBundle, parse_batch_body, parse_bundle, verify_bundle
 from sync_protocol.certificate import parse_certificate
@@ -48,7 +50,8 @@ def check_ledger(connection: Connection) -> LedgerCheck:
        every later one;
     4. every bundle verifies under its node's key and its receipt verifies; a batch verifies wholly, from columns to
        the organisation's signature;
-    5. the stored doses and verdicts are those of the bundle and its receipt, and the stored closing sheets too.
+    5. the stored doses and verdicts are those of the bundle and its receipt, and the stored closing sheets and
+       requests for registration too.
     """
     check = LedgerCheck()
     entries = dict(_checked_entries(connection, check))
@@ -129,7 +132,7 @@ def _check_bundles(connection: Connection, entries: dict[int, LedgerEntry], chec
     # (4)
     ledger_keys = trust.centre_public_keys(connection, KeyRole.LEDGER)
     node_keys = {(item.node, item.epoch): item.key for item in nodes.node_keys(connection)}
-    sheets = closing_rows(connection)
+    sheets, requests = closing_rows(connection), all_requests(connection)
     archived = set()
     for stored in bundles.all_bundles(connection):
         check.bundles += 1
@@ -143,6 +146,7 @@ def _check_bundles(connection: Connection, entries: dict[int, LedgerEntry], chec
             receipt = _verified_receipt(stored, entry, verified, ledger_keys)
             content = _verified_doses(connection, verified) if _holds_doses(verified, entry) else ()
             check.findings += check_stored_closing(verified, entry, sheets)
+            check.findings += check_stored_request(verified, entry, requests)
         except ProtocolError as error:
             check.findings.append(Finding("I12", place, error.rule))
             continue
@@ -202,7 +206,7 @@ def _verified_doses(connection: Connection, verified: VerifiedBundle) -> tuple[D
             raise _broken("the batch's certificate is gone")
         signer = parse_certificate(der)
     manifest = unverified.statement.manifest
-    content = unpack_doses(body.columns, node=manifest.node, facility=manifest.facility)
+    content = unpack_doses(body.columns, node=manifest.dose_node, facility=manifest.dose_facility)
     return verify_batch(unverified, content, body.secret, certificate=signer).doses
 
 

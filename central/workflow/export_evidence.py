@@ -12,7 +12,9 @@ from central.store.key_store import KeyRing
 from central.store.published_sets import PublishedKind, newest_set
 from central.store.trust import CertificateRole
 from central.workflow.publish_sets import COUNTRY, trust_list_content
+from sync_protocol import limits
 from sync_protocol.days import DAY_SECONDS
+from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.gateway_list import TrustedSigner, encode_gateway_json
 from sync_protocol.ledger_export import LedgerExport, export_pieces
 from sync_protocol.trust_list import sign_trust_list
@@ -44,8 +46,18 @@ def export_gateway_list(engine: Engine) -> str:
     )
 
 
-def export_signed_list(engine: Engine, *, keys: KeyRing, days: int, now: int) -> bytes:
-    """Our own signed trust list, with the keys of all nodes, so that auditors can verify bundles too."""
+def export_signed_list(engine: Engine, *, keys: KeyRing, days: int, now: int, facilities: str = "") -> bytes:
+    """Our own signed trust list for those who verify offline: all nodes' keys, and the registered certificates.
+
+    Args:
+        engine, keys: of the centre.
+        days: for how long it is good.
+        now: epoch seconds, UTC.
+        facilities: with what the codes of the facilities begin whose certificates are told.
+
+    Raises:
+        ProtocolError: TOO_LARGE where readers would refuse it for its size.
+    """
     with read_transaction(engine) as connection:
         published = newest_set(connection, PublishedKind.TRUST_LIST)
         assert published is not None
@@ -55,5 +67,13 @@ def export_signed_list(engine: Engine, *, keys: KeyRing, days: int, now: int) ->
             issued_at=now,
             expires_at=now + days * DAY_SECONDS,
             with_nodes=True,
+            organisations=[
+                *trust.registered_seen(connection, facilities=facilities),
+                # What names its signer by thumbprint alone brings no authority along either.
+                *trust.trusted(connection, CertificateRole.ORGANISATION_INTERMEDIATE),
+            ],
         )
-    return sign_trust_list(content, keys.publisher)
+    signed = sign_trust_list(content, keys.publisher)
+    if len(signed) > limits.SET_BYTES:
+        raise ProtocolError(Code.TOO_LARGE, f"trust list: more than {limits.SET_BYTES} bytes")
+    return signed

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection
 
-from central.store import nodes, trust
+from central.store import crls, nodes, trust
 from central.store.key_store import KeyRing, KeyRole
 from central.store.published_sets import PublishedKind, PublishedSet, newest_set, put_set
-from central.store.trust import CertificateRole
+from central.store.trust import AUTHORITY_ROLES, CertificateRole
 from sync_protocol import keys as public_keys
 from sync_protocol.catalogue import Catalogue, sign_catalogue, verify_catalogue
 from sync_protocol.catalogue_toml import catalogue_from_toml
+from sync_protocol.certificate import Certificate
 from sync_protocol.days import DAY_SECONDS
-from sync_protocol.trust_list import TrustList, sign_trust_list
+from sync_protocol.trust_list import Revocation, TrustList, sign_trust_list
 
 COUNTRY: Final = "VN"
 
@@ -42,7 +44,13 @@ def publish_trust_list(connection: Connection, *, keys: KeyRing, days: int, now:
 
 
 def trust_list_content(
-    connection: Connection, *, version: int, issued_at: int, expires_at: int, with_nodes: bool = False
+    connection: Connection,
+    *,
+    version: int,
+    issued_at: int,
+    expires_at: int,
+    with_nodes: bool = False,
+    organisations: Sequence[Certificate] = (),
 ) -> TrustList:
     """Whom the centre asks others to trust.
 
@@ -50,6 +58,8 @@ def trust_list_content(
         version: of the list.
         issued_at, expires_at: epoch seconds, UTC.
         with_nodes: add the keys of all nodes, for auditors who verify bundles.
+        organisations: certificates of organisations and of authorities between, to be added with what is known of their
+            revocation, for those who verify slips and bundles offline. Nodes do without: megabytes are too much on 2G.
     """
     sealing = trust.centre_public_keys(connection, KeyRole.SEALING)
     return TrustList(
@@ -61,8 +71,20 @@ def trust_list_content(
         document_signers=trust.trusted(connection, CertificateRole.DOCUMENT_SIGNER),
         organisation_anchors=trust.trusted(connection, CertificateRole.ORGANISATION_ANCHOR),
         node_keys=tuple(nodes.node_keys(connection)) if with_nodes else (),
-        revoked=trust.revocation_list(connection),
+        revoked=_revoked(connection, organisations),
+        organisation_certificates=tuple(organisations),
     )
+
+
+def _revoked(connection: Connection, organisations: Sequence[Certificate]) -> tuple[Revocation, ...]:
+    # What authorities listed is said of the certificates that the list's readers meet: authorities, and those inside.
+    instants = trust.revocations(connection)
+    authorities = [row.certificate for row in trust.trusted_rows(connection, AUTHORITY_ROLES)]
+    for certificate in (*authorities, *organisations):
+        if (listed := crls.listed_in(connection, certificate)) is not None:
+            noted = instants.get(certificate.thumbprint, listed.revoked_at)
+            instants[certificate.thumbprint] = min(noted, listed.revoked_at)
+    return tuple(Revocation(thumbprint, at) for thumbprint, at in sorted(instants.items()))
 
 
 def current_catalogue(connection: Connection) -> Catalogue:

@@ -1,6 +1,7 @@
 """The end of the day: signed doses become health certificates, and health certificates become passports.
 
-1. the signer is looked at: published, not revoked, with 12 months of life; a refusal here has done nothing;
+1. the signer is looked at: published, not revoked, with 12 months of life; a refusal here has done nothing. Doses whose
+   organisation's signature came into question meanwhile are held back;
 2. a run is opened with the ledger's size as it is now, or the run that was left open is taken up again;
 3. chunk by chunk, in the ledger's order: due doses are read, the population database is asked about everybody again,
    the rules decide; *intents* and what waits are committed; the signer signs; *certificates* are committed;
@@ -38,6 +39,7 @@ from central.store.database import StoreError, read_transaction, write_transacti
 from central.store.day_runs import DayRun
 from central.store.trust import CertificateRole
 from central.workflow.publish_sets import current_catalogue
+from central.workflow.recheck_revocations import recheck_revocations
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.days import local_day
 from sync_protocol.issuance import expiry, issue_many
@@ -104,6 +106,8 @@ def run_day(
     """
     before = signer.operations
     run, taken_up, catalogue = _begin(engine, signer, now=now)
+    # A bundle that was judged by the lists of the moment before a new one came is found here.
+    recheck_revocations(engine, now=now)
     rules = DayRules(catalogue, issuer=issuer, now=now)
     with read_transaction(engine) as connection:
         total = health_certificates.count_due(connection, ledger_size=run.ledger_size) if progress else 0

@@ -15,12 +15,11 @@ from central.domain.admission import Registration
 from central.domain.demo_certificates import Authority, issue_certificate
 from central.store import ledger
 from central.store.database import read_transaction, write_transaction
-from central.store.facilities import Facility
+from central.store.facilities import Facility, put_registration
 from central.store.registry_people import RegistryPerson, put_people
 from central.workflow.accept_enrolment import accept_enrolment
 from central.workflow.admit_bundle import admit_bundle
 from central.workflow.enrol_facility import enrol_facility
-from central.workflow.register_certificate import register_certificate
 from sync_protocol import names
 from sync_protocol.batch import count_people, prepare_batch, sign_batch
 from sync_protocol.bundle import BatchBody, Bundle, BundleKind, encode_batch_body, parse_bundle, sign_bundle
@@ -130,15 +129,15 @@ class World:
         )
 
     def register(self, facility: str, certificate: Certificate, *, officer: str = "", until: int | None = None) -> None:
-        """Registers a certificate for a facility."""
-        register_certificate(
-            facility,
-            serial_text(certificate.serial),
-            registration=Registration(officer, 0, until),
-            certificate=None,
-            engine=self.centre.engine,
-            now=self.clock.now(),
-        )
+        """Puts a certificate on record for a facility, as it was before nodes were told of it."""
+        with write_transaction(self.centre.engine) as connection:
+            put_registration(
+                connection,
+                facility,
+                serial_text(certificate.serial),
+                registration=Registration(officer, 0, until),
+                at=self.clock.now(),
+            )
 
 
 @dataclass(slots=True)

@@ -129,7 +129,7 @@ def batch_with(site: Site, **manifest: object) -> bytes:
 class TestPoison:
     def test_a_kind_that_the_centre_cannot_act_on(self, world: World) -> None:
         site = world.site()
-        assert poisoned(site, site.link(b"", kind=BundleKind.DOSES)) is Code.KIND_UNKNOWN
+        assert poisoned(site, site.link(b"", kind=BundleKind.QUESTIONS)) is Code.KIND_UNKNOWN
 
     def test_7_a_batch_for_another_facility(self, world: World) -> None:
         site = world.site()
@@ -211,7 +211,6 @@ class TestPoison:
             ({"claimed_at": MORNING - 1}, Code.TIME_WINDOW),
             ({"claimed_at": EVENING + limits.CLOCK_AHEAD_SECONDS + 1}, Code.TIME_WINDOW),
             ({"first_day": "2022-04-14"}, Code.PURPOSE),
-            ({"purpose": Purpose.DELEGATED}, Code.PURPOSE),
             ({"purpose": Purpose.BACKLOG, "last_day": "2022-04-16"}, Code.PURPOSE),
             ({"checkpoint": Checkpoint(epoch=1, size=1, root=bytes(32), at=EVENING)}, Code.HEAD_INCONSISTENT),
         ],

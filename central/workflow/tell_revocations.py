@@ -1,0 +1,32 @@
+"""Tells the sites what has become of their certificates: after a revocation, and after authorities' new lists."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from central.store import facilities
+from central.store.database import read_transaction, write_transaction
+from central.store.key_store import KeyRing
+from central.workflow.tell_registrations import tell_registrations
+
+
+def tell_revocations(engine: Engine, *, keys: KeyRing, now: int, serial: str | None = None) -> int:
+    """Puts what has changed into the feeds of the facilities concerned; gives how many nodes got something.
+
+    Each facility is a transaction of its own, so that bundles are admitted in between.
+
+    Args:
+        engine, keys: of the centre.
+        now: epoch seconds, UTC.
+        serial: upper hex; the facilities for which this number is registered, instead of all.
+
+    Raises:
+        StoreError, TokenError: those that come later are told by the next call.
+    """
+    with read_transaction(engine) as connection:
+        codes = facilities.facilities_with_registrations(connection, serial=serial)
+    told = 0
+    for facility in codes:
+        with write_transaction(engine) as connection:
+            told += tell_registrations(connection, facility, keys=keys, now=now)
+    return told
