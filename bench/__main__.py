@@ -14,13 +14,14 @@ import click
 
 # Which module measures which metrics; a metric's sizes carry a suffix such as `.10k`.
 METRICS: dict[str, tuple[str, ...]] = {
-    "bench.wire": ("wire_day", "wire_pass", "wire_ten", "pass_time", "verify_batch"),
+    "bench.wire": ("wire_day", "wire_pass", "wire_ten", "verify_batch"),
     "bench.health_certificates": ("issue_hc1", "verify_hc1"),
     "bench.end_of_day": ("end_of_day",),
     "bench.record_dose": ("record_dose",),
     "bench.site": ("site_search", "site_record", "page_p99", "site_browsers", "rss_node", "export_rows"),
     "bench.ingest": ("ingest",),
     "bench.tokens": ("token_ops",),
+    "bench.signing_pass": ("pass_around", "resume_pass", "slip_proof"),
 }
 
 

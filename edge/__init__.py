@@ -9,6 +9,6 @@ Floors from below; a floor imports only what is beneath it:
 5. `web`, `jobs`: pages; what runs on a schedule.
 6. `app`: the pages put together upon an open node; `lan_place`, `lan`, `lan_sockets`: serving them on the clinic's
    Wi-Fi.
-7. `cli` with `cli_records`, `cli_lists`, `cli_signing`, `cli_reports`, `cli_exchange`, `cli_users` (the verbs) and
-   `cli_state` (what they share): `hcvx-edge`.
+7. `cli` with `cli_records`, `cli_lists`, `cli_signing`, `cli_certificates`, `cli_reports`, `cli_exchange`, `cli_users`,
+   `cli_token`, `cli_handover` (the verbs) and `cli_state` (what they share): `hcvx-edge`.
 """

@@ -31,17 +31,33 @@ from edge.web.desks import (
 from edge.web.frame import access, drafts, formats, guard, language, long_work, problems, security
 from edge.web.frame.header import frame
 from edge.web.frame.node import Behind, attach, require_enrolment
-from edge.web.house import accounts, audit, devices, first_account, settings_page, sync, users
+from edge.web.house import (
+    accounts,
+    audit,
+    certificates,
+    devices,
+    first_account,
+    registration_turn,
+    settings_page,
+    sync,
+    token,
+    users,
+)
 from edge.web.house import help as help_pages
 from edge.web.office import (
     approvals_page,
     closing,
     exports,
+    handover,
+    hub,
     list_import,
     reports,
     signing,
     signing_run,
+    signing_turn,
     today,
+    token_trial,
+    turn_work,
     work_lists,
 )
 from edge.workflow.exchange import ExchangeResult
@@ -73,6 +89,8 @@ def create_app(
     devices.install(app, lan)
     long_work.install(app, node.clock.now)
     node.database.before_close(long_work.long_work(app).stop)
+    node.database.before_close(turn_work.install(app).stop)
+    node.database.before_close(registration_turn.install(app).stop)
     security.install(
         app,
         (require_enrolment, guard.require),
@@ -85,11 +103,13 @@ def create_app(
     formats.install(app)
     language.install(app)
     for page in (
-        *(accounts, first_account, users, audit, settings_page, help_pages, drafts, today),
+        *(accounts, first_account, users, audit, settings_page, help_pages, drafts, today, token, certificates),
         *(reception, roster, people, correction, injection),
         *(work_lists, list_import),
         *(vials, observation, reaction, slip),
-        *(signing, signing_run, approvals_page, sync, devices, reports, exports, closing),
+        *(handover, hub),
+        *(signing, signing_run, signing_turn, approvals_page, sync, devices, reports, exports, closing),
+        token_trial,
     ):
         app.register_blueprint(page.blueprint)
     access.install(app, passwords or Passwords())

@@ -12,12 +12,15 @@ from pathlib import Path
 import click
 
 from edge import bootstrap
-from edge.cli_exchange import check, run, status, sync
+from edge.cli_certificates import certificates, register
+from edge.cli_exchange import check, import_feed, run, status, sync
+from edge.cli_handover import hand_back_doses, hand_over_doses, import_handover_file, sign_delegated
 from edge.cli_lists import export_work_list, import_work_list
 from edge.cli_records import check_identity, import_list, import_pack, import_roster, record
 from edge.cli_reports import close_day, export
 from edge.cli_signing import sign
 from edge.cli_state import DIRECTORY_VARIABLE, NodeGroup, State, by_option, json_option, pass_state
+from edge.cli_token import token
 from edge.cli_users import user
 from edge.jobs import open_central
 from edge.workflow.enrol import begin_enrolment, finish_enrolment
@@ -77,8 +80,28 @@ def enrol(state: State, file: Path, *, fingerprint: str, by: str) -> None:
 
 
 main.add_command(import_list)
-for verb in (import_roster, record, check_identity, import_pack, sign, close_day, export, sync, status, check, run):
+for verb in (
+    import_roster,
+    record,
+    check_identity,
+    import_pack,
+    import_feed,
+    register,
+    certificates,
+    sign,
+    hand_over_doses,
+    import_handover_file,
+    sign_delegated,
+    hand_back_doses,
+    close_day,
+    export,
+    sync,
+    status,
+    check,
+    run,
+):
     main.add_command(verb)
 main.add_command(export_work_list)
 main.add_command(import_work_list)
 main.add_command(user)
+main.add_command(token)

@@ -7,6 +7,7 @@ import threading
 from contextlib import nullcontext
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 from typing import Final
 
 import click
@@ -23,9 +24,11 @@ from edge.web.frame.sentences import link_sentence, reason_words
 from edge.workflow.check_store import check_store
 from edge.workflow.day_status import as_json, day_status
 from edge.workflow.exchange import ExchangeResult
+from edge.workflow.take_feed import take_page
 from sync_protocol.api import CentralApi
 from sync_protocol.days import parse_day
 from sync_protocol.errors import Code
+from sync_protocol.limits import FEED_PAGE_BYTES
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -96,6 +99,8 @@ def sync(state: State, *, once: bool) -> None:
         result = exchange_once(node, central) if once else _until_sent(node, central)
     central.close()
     state.say(f"Trung tâm đã nhận {result.admitted} gói, trả lại {result.refused} gói; còn {result.unsent} gói.")
+    if result.taken:
+        state.say(f"Đã nhận {result.taken} tin từ trung tâm.")
     if result.problem:
         said = reason_words(result.problem)
         state.say(f"✕ {said.vi}. {said.cure} [{result.problem}]")
@@ -107,6 +112,7 @@ def sync(state: State, *, once: bool) -> None:
             "refused": result.refused,
             "unsent": result.unsent,
             "bytes_sent": result.bytes_sent,
+            "taken": result.taken,
         }
     )
     if result.problem and result.problem != Code.LATER.value:
@@ -115,21 +121,35 @@ def sync(state: State, *, once: bool) -> None:
         click.get_current_context().exit(NOT_FINISHED)
 
 
+@click.command("import-feed")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+@pass_state
+def import_feed(state: State, file: Path) -> None:
+    """Take what the centre has for this node from a FILE that came on a stick."""
+    node = state.node()
+    with file.open("rb") as source:
+        sealed = source.read(FEED_PAGE_BYTES + 1)
+    found = take_page(node.database, sealed, at=node.clock.now())
+    state.say(f"✓ Đã nhận {found.taken} tin từ trung tâm; ở trung tâm còn {found.left} tin.")
+    state.emit({"ok": True, "taken": found.taken, "left": found.left})
+
+
 def _until_sent(node: Node, central: CentralApi) -> ExchangeResult:
     """Exchange whenever something is due and the pause is over, until nothing is unsent or the centre says no."""
     pause = threading.Event()
-    admitted = refused = bytes_sent = 0
+    admitted = refused = bytes_sent = taken = 0
     while True:
         result = exchange_if_due(node, central)
         if result is not None:
             admitted, refused = admitted + result.admitted, refused + result.refused
-            bytes_sent += result.bytes_sent
+            bytes_sent, taken = bytes_sent + result.bytes_sent, taken + result.taken
             if result.problem and result.problem != Code.LATER.value:
                 # Trying again changes nothing: a person has to look at it.
-                return replace(result, admitted=admitted, refused=refused, bytes_sent=bytes_sent)
+                return replace(result, admitted=admitted, refused=refused, bytes_sent=bytes_sent, taken=taken)
         with node.database.read() as tables:
             if not bundles.unsent(tables):
-                return ExchangeResult(admitted, refused, unsent=0, bytes_sent=bytes_sent)
+                return ExchangeResult(admitted, refused, unsent=0, bytes_sent=bytes_sent, taken=taken)
         pause.wait(_LOOK_SECONDS)
 
 

@@ -19,9 +19,11 @@ from edge.domain.signing_filter import parse_filter
 from edge.domain.signing_pass import PassPlan
 from edge.domain.waiting import WORDS
 from edge.store import passes
+from edge.workflow.check_signer import signer_check
 from edge.workflow.plan_passes import plan_passes
 from edge.workflow.prepare_pass import Officer
 from edge.workflow.sign_pass import SealedPass, abandon_pass, resume_pass, sign_plan
+from edge.workflow.watch_pin import watch_pin
 from sync_protocol.signers.opening import open_signer
 from sync_protocol.signers.signer import Signer
 
@@ -51,7 +53,10 @@ def sign(
     pin_stdin: bool,
     after_wrong_pin: bool,
 ) -> None:
-    """Sign recorded doses with the organisation's key. An unfinished pass is finished first."""
+    """Sign recorded doses with the organisation's key. An unfinished pass is finished first.
+
+    One PIN signs at most 1,000 people and 3,000 doses: beyond that it is asked for again, on --pin-stdin one line each.
+    """
     node = state.node()
     if abandon:
         given_up = abandon_pass(node.database, actor=officer or "Quản trị máy", now=node.clock.now())
@@ -78,15 +83,21 @@ def sign(
         if plan.passes and not officer.strip():
             raise PassRefusedError(PassCode.SIGNER_NAME)
         uri = signer_uri(node.config, signer)
-        ask = _read_line if pin_stdin else _ask_at_terminal
-        with _spoken_warnings(state), open_signer(uri, ask, after_wrong_pin=after_wrong_pin) as key:
-            sealed = _sign(state, node, plan, key, officer=Officer(officer, approver=approver, late_reason=late_reason))
-            operations = key.operations
+        ask = read_line if pin_stdin else ask_at_terminal
+        named = Officer(officer, approver=approver, late_reason=late_reason)
+        check, now = signer_check(node.database, node.clock.now), node.clock.now
+        # The open pass, if there is one, is finished with the first PIN.
+        for turn in plan.turns or (PassPlan((), ()),):
+            with (
+                spoken_warnings(state),
+                watch_pin(node.database, after_wrong_pin=after_wrong_pin, by=officer.strip(), now=now),
+                open_signer(uri, ask, after_wrong_pin=after_wrong_pin, check=check) as key,
+            ):
+                sealed += _tell(state, _sign(state, node, turn, key, officer=named))
+                operations += key.operations
     elif open_pass is not None:
         resumed = resume_pass(node.database, None, now=node.clock.now(), entropy=node.entropy)
-        sealed = [] if resumed is None else [resumed]
-    for one in sealed:
-        state.say(f"✓ Lô ký số {one.batch_number}: {one.people} người, {one.doses} mũi, {one.sealed_bytes} byte.")
+        sealed = _tell(state, [] if resumed is None else [resumed])
     if not sealed:
         state.say("Không có mũi tiêm nào chờ ký.")
     batches = [_data(one) for one in sealed]
@@ -106,6 +117,13 @@ def _sign(state: State, node: Node, plan: PassPlan, key: Signer, *, officer: Off
             for one in sign_plan(node.database, plan, key, officer=officer, now=now, entropy=entropy):
                 sealed.append(one)
                 progress.update(task, description=f"Đã ký {sum(each.doses for each in sealed)} mũi…")
+    return sealed
+
+
+def _tell(state: State, sealed: list[SealedPass]) -> list[SealedPass]:
+    """Said at once: what a turn has signed stays signed, whatever comes of the next one."""
+    for one in sealed:
+        state.say(f"✓ Lô ký số {one.batch_number}: {one.people} người, {one.doses} mũi, {one.sealed_bytes} byte.")
     return sealed
 
 
@@ -146,17 +164,19 @@ def _data(one: SealedPass) -> dict[str, object]:
     }
 
 
-def _ask_at_terminal(prompt: str) -> str:
+def ask_at_terminal(prompt: str) -> str:
+    """Ask for the PIN without showing it."""
     asked: str = click.prompt(prompt, hide_input=True, err=True)
     return asked
 
 
-def _read_line(_prompt: str) -> str:
+def read_line(_prompt: str) -> str:
+    """The PIN from standard input."""
     return sys.stdin.readline().rstrip("\r\n")
 
 
 @contextmanager
-def _spoken_warnings(state: State) -> Iterator[None]:
+def spoken_warnings(state: State) -> Iterator[None]:
     """Warnings (a software key instead of a token) become a line of words."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -21,6 +21,7 @@ import sync_protocol.__main__
 from edge.domain.dose_form import FIELDS
 from edge.domain.pass_journal import PassCode
 from edge.domain.refusals import EdgeCode
+from edge.domain.token_checks import CheckCode
 from edge.domain.waiting import Waiting
 from edge.store.errors import StoreCode
 from sync_protocol import limits
@@ -238,7 +239,7 @@ def test_the_specification_has_every_code_and_every_limit() -> None:
 
 def test_every_code_that_can_be_seen_is_told_with_words_and_cure() -> None:
     told = {cells[0].strip("`") for cells in _cells(_PROBLEMS) if cells[0].startswith("`")}
-    families = (Code, EdgeCode, PassCode, StoreCode, TokenCode, Waiting)
+    families = (CheckCode, Code, EdgeCode, PassCode, StoreCode, TokenCode, Waiting)
     assert [code.value for family in families for code in family if code.value not in told] == []
     assert all(cells[-1] for cells in _cells(_PROBLEMS))
     literal = re.compile(r'(?:_end\(ctx, \w+,|code=|"code":) "([a-z0-9-]+)"')

@@ -19,6 +19,7 @@ from sync_protocol.endpoints import (
     CATALOGUE,
     DIGEST_HEADER,
     ENROLMENTS,
+    FEED,
     PROBLEM_BYTES,
     PROBLEM_MEDIA_TYPE,
     RETRY_AFTER_HEADER,
@@ -82,6 +83,10 @@ class HttpCentral:
     def catalogue(self) -> bytes:
         """The newest catalogue, unverified. Raises NetworkError, RemoteProblem."""
         return self._call(CATALOGUE, b"")
+
+    def feed(self, request: bytes) -> bytes:
+        """What follows in the node's feed, sealed and unverified. Raises NetworkError, RemoteProblem."""
+        return self._call(FEED, request)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -35,6 +35,26 @@ HOUSE_WORDS: Final[Mapping[EdgeCode, Words]] = MappingProxyType(
             "Nối máy vào Wi-Fi của cơ sở; chọn địa chỉ bằng --address hoặc lan_address, cổng khác bằng lan_port.",
             "the address is none of this machine's, or the port is taken",
         ),
+        EdgeCode.SERIAL_INVALID: Words(
+            "Số sê-ri không đúng dạng",
+            "Gõ đúng số trong văn bản cấp chứng thư: chữ số và chữ A đến F, dấu cách và dấu hai chấm bỏ qua được.",
+            "not a certificate's serial number",
+        ),
+        EdgeCode.OFFICER_NAME: Words(
+            "Họ tên người ký còn trống hoặc có ký tự lạ",
+            "Ghi đầy đủ họ tên người giữ token, như sẽ ghi khi ký.",
+            "the officer's name is missing or has signs that no name has",
+        ),
+        EdgeCode.REGISTRATION_ASKED: Words(
+            "Chứng thư số này đã đăng ký hoặc đang chờ trung tâm trả lời",
+            "Không cần gửi lại; xem trạng thái ở trang Chứng thư số.",
+            "the certificate is registered or asked for already",
+        ),
+        EdgeCode.REGISTRATION_MOVED: Words(
+            "Máy đang niêm phong gói khác cùng lúc nên yêu cầu đăng ký chưa gửi được",
+            "Đợi các máy khác ký hoặc chốt ngày xong rồi đăng ký lại.",
+            "other bundles were sealed each time while the token signed",
+        ),
         EdgeCode.EXPORT_SPAN: Words(
             "Mỗi tệp chỉ xuất được từ 1 đến 92 ngày",
             "Chọn khoảng ngày ngắn hơn, ngày đầu không sau ngày cuối.",
@@ -109,6 +129,16 @@ HOUSE_WORDS: Final[Mapping[EdgeCode, Words]] = MappingProxyType(
         ),
         EdgeCode.FIRST_DONE: Words(
             "Cơ sở đã có người dùng", "Đăng nhập, hoặc nhờ người quản lý thêm người dùng.", "there are users already"
+        ),
+        EdgeCode.HANDOVER_NOBODY: Words(
+            "Không có đơn vị nào được ký thay cho các ngày này",
+            "Chọn từng ngày (hôm nay hoặc hôm qua), hoặc liên hệ trung tâm để đăng ký đơn vị ký thay.",
+            "nobody may sign for this site, or not for these days",
+        ),
+        EdgeCode.HANDBACK_EARLY: Words(
+            "Trung tâm chưa có lần chuyển ký này, vì mới nhận bằng tệp",
+            "Chờ cơ sở gửi về trung tâm rồi trả lại; nếu cần gấp thì báo thẳng cho cơ sở.",
+            "came by stick alone: the centre does not know it yet",
         ),
         EdgeCode.NO_CATALOGUE: Words(
             "Chưa có danh mục vắc xin", "Ghi danh máy với trung tâm.", "no catalogue in the store"

@@ -60,6 +60,11 @@ class PassCode(StrEnum):
     SIGNER_UNSET = "pass-signer-unset"
     CLOCK_BACK = "pass-clock-back"
     MOVED_ON = "pass-moved-on"
+    CERTIFICATE_ENDED = "pass-certificate-ended"
+    CERTIFICATE_FOREIGN = "pass-certificate-foreign"
+    PIN_ELSEWHERE = "pass-pin-elsewhere"
+    TURN_BUSY = "pass-turn-busy"
+    TURN_GONE = "pass-turn-gone"
     APPROVAL_MISSING = "pass-approval-missing"
     APPROVAL_SELF = "pass-approval-self"
     APPROVAL_SETTLED = "pass-approval-settled"
@@ -116,6 +121,31 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
             "Lượt ký này vừa được làm tiếp hoặc hủy ở nơi khác",
             "Mở lại trang ký để xem kết quả.",
             "somebody else finished or gave up this signing pass meanwhile",
+        ),
+        PassCode.CERTIFICATE_ENDED: Words(
+            "Đăng ký của chứng thư số này với trung tâm đã kết thúc",
+            "Cắm token có chứng thư đang đăng ký, hoặc đăng ký chứng thư mới ở trang Chứng thư số, rồi làm tiếp.",
+            "the certificate's registration has ended",
+        ),
+        PassCode.CERTIFICATE_FOREIGN: Words(
+            "Chứng thư số này ghi tên một tổ chức khác, không phải cơ sở đã đăng ký",
+            "Rút token này, cắm token của cơ sở. Nếu cơ sở vừa đổi tên, đăng ký chứng thư này ở trang Chứng thư số.",
+            "the certificate names another organisation than the registered ones",
+        ),
+        PassCode.PIN_ELSEWHERE: Words(
+            "Mã PIN chỉ nhập được trên chính máy đang cắm token",
+            "Mở trang ký trên máy đó, chọn và ký ở đó; chưa có gì được ký.",
+            "a PIN is typed at the machine where the token is, never over the network",
+        ),
+        PassCode.TURN_BUSY: Words(
+            "Có người đang ký trên máy này",
+            "Đợi lượt ký đó xong rồi bấm ký lại; chưa có gì được ký.",
+            "somebody else's turn at the token goes on",
+        ),
+        PassCode.TURN_GONE: Words(
+            "Lượt ký này không còn ở đây",
+            "Mở lại trang ký: những gì đã ký thì không mất, những gì chưa ký vẫn ở trong danh sách.",
+            "no such turn is known, or it is somebody else's",
         ),
         PassCode.APPROVAL_MISSING: Words(
             "Cơ sở quy định phải có người thứ hai phê duyệt trước khi ký",

@@ -76,6 +76,14 @@ class EdgeCode(StrEnum):
     DEVICE_CODE = "device-code"
     DEVICE_DECIDED = "device-decided"
     LAN_ADDRESS = "lan-address"
+    # Certificates of the organisation.
+    SERIAL_INVALID = "serial-invalid"
+    OFFICER_NAME = "officer-name"
+    REGISTRATION_ASKED = "registration-asked"
+    REGISTRATION_MOVED = "registration-moved"
+    # Delegated signing.
+    HANDOVER_NOBODY = "handover-nobody"
+    HANDBACK_EARLY = "handback-early"
     # Taking data out, and closing the day.
     EXPORT_SPAN = "export-span"
     EXPORT_SIZE = "export-size"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edge.domain.pin_turns import number_turns
 from edge.domain.waiting import Waiting, identity_obstacle
 from sync_protocol.batch import Purpose
 from sync_protocol.days import local_day
@@ -52,6 +53,7 @@ class Facts:
     is_correction: bool = False
     superseded: bool = False
     in_live_batch: bool = False
+    is_handed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +98,19 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class OutlinedPass:
-    """A pass by its numbers alone: what a preview tells of it and what an approval is bound to."""
+    """A pass by its numbers alone: what a preview tells of it and what an approval is bound to. `turn`: which PIN."""
 
     purpose: Purpose
     sequences: tuple[int, ...]
     people: int
     first_day: str
     last_day: str
+    turn: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A whole turn by its numbers: lawful passes in the order of signing, and what is left out."""
+    """A plan by its numbers: lawful passes in the order of signing, and what is left out."""
 
     passes: tuple[OutlinedPass, ...]
     refused: tuple[Refused, ...]
@@ -125,13 +128,14 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPass:
-    """Doses for one batch: one purpose, at most 1,000 people and 3,000 doses, sorted by sequence."""
+    """Doses for one batch: one purpose, at most 1,000 people and 3,000 doses, sorted by sequence. `turn`: which PIN."""
 
     purpose: Purpose
     doses: tuple[Dose, ...]
     people: int
     first_day: str
     last_day: str
+    turn: int = 1
 
     @property
     def sequences(self) -> tuple[int, ...]:
@@ -141,7 +145,7 @@ class PlannedPass:
 
 @dataclass(frozen=True, slots=True)
 class PassPlan:
-    """The whole turn: lawful passes in the order of signing, and what is left out."""
+    """Lawful passes in the order of signing, and what is left out."""
 
     passes: tuple[PlannedPass, ...]
     refused: tuple[Refused, ...]
@@ -151,6 +155,12 @@ class PassPlan:
         """How many doses would be signed."""
         return sum(len(planned.doses) for planned in self.passes)
 
+    @property
+    def turns(self) -> tuple[PassPlan, ...]:
+        """The passes cut into what one PIN is for, without what is left out."""
+        numbers = dict.fromkeys(planned.turn for planned in self.passes)
+        return tuple(PassPlan(tuple(one for one in self.passes if one.turn == number), ()) for number in numbers)
+
 
 def obstacle(facts: Facts, rules: Rules) -> Waiting | None:
     """Return why the dose cannot be signed now, or None. The first rule that is broken speaks."""
@@ -158,6 +168,8 @@ def obstacle(facts: Facts, rules: Rules) -> Waiting | None:
         return Waiting.SIGNED
     if facts.superseded:
         return Waiting.SUPERSEDED
+    if facts.is_handed:
+        return Waiting.HANDED
     if facts.facility != rules.facility:
         return Waiting.DOSE_FACILITY
     identity = identity_obstacle(facts.identity)
@@ -202,6 +214,7 @@ def plan(candidates: Iterable[Candidate], rules: Rules) -> PassPlan:
             people=one.people,
             first_day=one.first_day,
             last_day=one.last_day,
+            turn=one.turn,
         )
         for one in outlined.passes
     )
@@ -224,10 +237,15 @@ def outline(lines: Iterable[Line], rules: Rules) -> Outline:
             continue
         purpose = purpose_of(line.facts, today)
         groups.setdefault((_turn(line.facts, purpose, rules), purpose), []).append(line)
-    passes = tuple(
-        _outlined(purpose, part) for (_, purpose), members in sorted(groups.items()) for part in split(members, rules)
+    parts = [(purpose, part) for (_, purpose), members in sorted(groups.items()) for part in split(members, rules)]
+    turns = number_turns(
+        ([line.person for line in part] for _, part in parts),
+        most_people=rules.most_people,
+        most_doses=rules.most_doses,
+        most_each=DOSES_OF_ONE_PERSON,
     )
-    return Outline(passes, tuple(refused))
+    passes = (_outlined(purpose, part, turn) for (purpose, part), turn in zip(parts, turns, strict=True))
+    return Outline(tuple(passes), tuple(refused))
 
 
 def split(lines: Sequence[Line], rules: Rules) -> Iterator[tuple[Line, ...]]:
@@ -266,7 +284,7 @@ def _turn(facts: Facts, purpose: Purpose, rules: Rules) -> int:
     return 2 if local_day(facts.given_at) >= rules.signing_start else 3
 
 
-def _outlined(purpose: Purpose, lines: tuple[Line, ...]) -> OutlinedPass:
+def _outlined(purpose: Purpose, lines: tuple[Line, ...], turn: int) -> OutlinedPass:
     days = [local_day(line.facts.given_at) for line in lines]
     return OutlinedPass(
         purpose,
@@ -274,6 +292,7 @@ def _outlined(purpose: Purpose, lines: tuple[Line, ...]) -> OutlinedPass:
         people=len({line.person for line in lines}),
         first_day=min(days),
         last_day=max(days),
+        turn=turn,
     )
 
 

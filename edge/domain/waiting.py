@@ -30,6 +30,7 @@ class Waiting(StrEnum):
     UNSENT = "unsent"
     SUPERSEDED = "superseded"
     SIGNED = "signed"
+    HANDED = "handed"
 
 
 WORDS: Final[Mapping[Waiting, Words]] = MappingProxyType(
@@ -82,6 +83,11 @@ WORDS: Final[Mapping[Waiting, Words]] = MappingProxyType(
         ),
         Waiting.SUPERSEDED: Words("Đã có bản sửa mới hơn", "Không cần làm gì.", "replaced by a newer version"),
         Waiting.SIGNED: Words("Đã ký", "Không cần làm gì.", "already signed"),
+        Waiting.HANDED: Words(
+            "Đã chuyển đơn vị khác ký thay",
+            "Chờ đơn vị đó ký; xem ở trang chuyển ký.",
+            "handed over to a delegated signer",
+        ),
     }
 )
 

@@ -54,6 +54,7 @@ class Action(StrEnum):
     PASS_SIGNED = "pass-signed"  # noqa: S105
     PASS_SEALED = "pass-sealed"  # noqa: S105
     PASS_ABANDONED = "pass-abandoned"  # noqa: S105
+    PIN_REFUSED = "pin-refused"
     APPROVAL_ASKED = "approval-asked"
     APPROVAL_GIVEN = "approval-given"
     APPROVAL_REFUSED = "approval-refused"
@@ -62,6 +63,14 @@ class Action(StrEnum):
     BUNDLE_SENT = "bundle-sent"
     BUNDLE_RECEIPTED = "bundle-receipted"
     BUNDLE_REFUSED = "bundle-refused"
+    REGISTRATION_ASKED = "registration-asked"
+    FEED_TAKEN = "feed-taken"
+    FEED_UNREADABLE = "feed-unreadable"
+    DOSES_HANDED = "doses-handed"
+    HANDOVER_SIGNED = "handover-signed"
+    HANDOVER_RETURNED = "handover-returned"
+    HANDOVER_TAKEN = "handover-taken"
+    DOSES_HANDED_BACK = "doses-handed-back"
     LAN_CERTIFICATE_MADE = "lan-certificate-made"
     DEVICE_ASKED = "device-asked"
     DEVICE_ADMITTED = "device-admitted"

@@ -129,6 +129,18 @@ def find(tables: Tables, epoch: int, sequence: int) -> StoredBundle | None:
     return None if row is None else _stored(row)
 
 
+def of_pass(tables: Tables, pass_id: int) -> tuple[int, int] | None:
+    """The place of the bundle that carries a pass as (epoch, sequence), if it was sealed."""
+    row = tables.execute("SELECT epoch, sequence FROM bundles WHERE pass_id = ?", (pass_id,)).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def places_of_kind(tables: Tables, kind: str) -> list[tuple[int, int]]:
+    """The places of all bundles of one kind as (epoch, sequence), in order."""
+    rows = tables.execute("SELECT epoch, sequence FROM bundles WHERE kind = ? ORDER BY epoch, sequence", (kind,))
+    return [(row[0], row[1]) for row in rows]
+
+
 def chain(tables: Tables) -> list[tuple[int, int]]:
     """The places of all bundles as (epoch, sequence), in order."""
     return [(row[0], row[1]) for row in tables.execute("SELECT epoch, sequence FROM bundles ORDER BY epoch, sequence")]

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edge.domain.pass_journal import OPEN, PassState, check_step
+from edge.store import hub_passes
 from edge.store.database import Tables
 from sync_protocol.batch import Purpose
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NewPass:
-    """A pass as it is prepared: every byte that will be signed, and who asked for it."""
+    """A pass as it is prepared: every byte that will be signed, and who asked for it.
+
+    With `for_node` the doses are those of another site's node, which this one signs as its hub.
+    """
 
     batch_number: int
     purpose: Purpose
@@ -33,6 +37,7 @@ class NewPass:
     secret: bytes
     columns: bytes
     statement_payload: bytes
+    for_node: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -110,6 +115,9 @@ def prepare(tables: Tables, new: NewPass) -> int:
             new.claimed_at,
         ),
     )
+    if new.for_node:
+        hub_passes.take(tables, pass_id, new.for_node, new.sequences)
+        return pass_id
     tables.conn.executemany(
         "INSERT INTO pass_leaves VALUES (?, ?, ?, 1)",
         ((pass_id, position, sequence) for position, sequence in enumerate(new.sequences)),
@@ -135,30 +143,42 @@ def numbers(tables: Tables) -> list[int]:
 
 
 def leaves(tables: Tables, pass_id: int) -> list[int]:
-    """The dose sequences of a pass in the order of its leaves."""
-    rows = tables.execute("SELECT sequence FROM pass_leaves WHERE pass_id = ? ORDER BY position", (pass_id,))
+    """The dose sequences of a pass in the order of its leaves, whosever doses they are."""
+    rows = tables.execute(
+        "SELECT sequence, position FROM pass_leaves WHERE pass_id = ?1"
+        " UNION ALL SELECT sequence, position FROM delegated_leaves WHERE pass_id = ?1 ORDER BY position",
+        (pass_id,),
+    )
     return [int(row[0]) for row in rows]
 
 
 def live_leaf_count(tables: Tables, pass_id: int) -> int:
     """How many leaves of a pass are live: all or none."""
-    row = tables.execute("SELECT count(*) FROM pass_leaves WHERE pass_id = ? AND live = 1", (pass_id,)).fetchone()
+    row = tables.execute(
+        "SELECT (SELECT count(*) FROM pass_leaves WHERE pass_id = ?1 AND live = 1)"
+        " + (SELECT count(*) FROM delegated_leaves WHERE pass_id = ?1 AND live = 1)",
+        (pass_id,),
+    ).fetchone()
     return int(row[0])
 
 
 def doubled(tables: Tables) -> list[int]:
     """Dose versions that are leaves of more than one live batch: there must be none, whatever an index says."""
     # The unary plus keeps SQLite from answering out of the unique index that is under test.
-    rows = tables.execute("SELECT sequence FROM pass_leaves WHERE +live = 1 GROUP BY sequence HAVING count(*) > 1")
+    rows = tables.execute(
+        "SELECT sequence FROM pass_leaves WHERE +live = 1 GROUP BY sequence HAVING count(*) > 1"
+        " UNION ALL SELECT sequence FROM delegated_leaves WHERE +live = 1 GROUP BY node, sequence HAVING count(*) > 1"
+    )
     return [int(row[0]) for row in rows]
 
 
 def not_free(tables: Tables, sequences: Sequence[int]) -> list[int]:
-    """Which of these doses cannot go into a batch now: leaves of a live one, and versions that were replaced."""
+    """Which of these doses cannot go into a batch now: leaves of a live one, versions replaced or handed over."""
     rows = tables.execute(
         "SELECT w.value FROM json_each(?) AS w"
         " WHERE EXISTS (SELECT 1 FROM pass_leaves AS l WHERE l.sequence = w.value AND l.live = 1)"
-        " OR EXISTS (SELECT 1 FROM doses AS r WHERE r.replaces = w.value)",
+        " OR EXISTS (SELECT 1 FROM doses AS r WHERE r.replaces = w.value)"
+        " OR EXISTS (SELECT 1 FROM handed_doses AS h WHERE h.sequence = w.value AND h.state IN ('handed', 'signed'))",
         (json.dumps(list(sequences)),),
     )
     return [int(row[0]) for row in rows]
@@ -199,6 +219,7 @@ def give_back(tables: Tables, pass_id: int, *, state: PassState, at: int) -> Non
     _check(tables, pass_id, state)
     tables.execute("UPDATE passes SET state = ?, changed_at = ? WHERE pass_id = ?", (state, at, pass_id))
     tables.execute("UPDATE pass_leaves SET live = 0 WHERE pass_id = ?", (pass_id,))
+    tables.execute("UPDATE delegated_leaves SET live = 0 WHERE pass_id = ?", (pass_id,))
 
 
 def signed_passes(tables: Tables) -> int:

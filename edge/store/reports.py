@@ -14,7 +14,7 @@ from edge.domain.outbox import DELIVERED
 from edge.store import link
 from edge.store.database import Tables
 from edge.store.link import LinkState
-from edge.store.migrations.m0005_reports import DERIVED
+from edge.store.migrations.m0008_handovers import REPORTS_DERIVED
 from sync_protocol.days import day_end, day_start
 from sync_protocol.identity import IdentityState
 
@@ -155,7 +155,7 @@ def recorded_between(tables: Tables, first_day: str, last_day: str) -> int:
 def differences(tables: Tables) -> Iterable[str]:
     """What `report_counts` says otherwise than what it is derived from; nothing in a store nobody touched."""
     kept = "SELECT given_day, kind, name, number, doses FROM report_counts WHERE doses <> 0"
-    for left, right in ((kept, DERIVED), (DERIVED, kept)):
+    for left, right in ((kept, REPORTS_DERIVED), (REPORTS_DERIVED, kept)):
         row = tables.execute(f"SELECT count(*) FROM (SELECT * FROM ({left}) EXCEPT SELECT * FROM ({right}))").fetchone()
         if row[0]:
             yield f"report_counts: {row[0]} rows are not what they are derived from"

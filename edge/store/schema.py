@@ -10,7 +10,16 @@ from typing import Final
 
 from edge.store.database import Database, Tables
 from edge.store.errors import StoreCode, StoreError
-from edge.store.migrations import m0001_records, m0002_passes, m0003_standings, m0004_site, m0005_reports
+from edge.store.migrations import (
+    m0001_records,
+    m0002_passes,
+    m0003_standings,
+    m0004_site,
+    m0005_reports,
+    m0006_feed,
+    m0007_certificates,
+    m0008_handovers,
+)
 from edge.store.migrations.migration import Migration
 
 MIGRATIONS: Final[tuple[Migration, ...]] = (
@@ -19,6 +28,9 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0003_standings.MIGRATION,
     m0004_site.MIGRATION,
     m0005_reports.MIGRATION,
+    m0006_feed.MIGRATION,
+    m0007_certificates.MIGRATION,
+    m0008_handovers.MIGRATION,
 )
 
 _STEPS = """

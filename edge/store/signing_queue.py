@@ -53,7 +53,8 @@ _UNSIGNED: Final = (
 )
 _LINES: Final = """
 SELECT d.sequence, d.given_at, p.identity_state, d.late_reason <> '', d.replaces IS NOT NULL, s.sequence IS NULL,
-    coalesce(s.stage, '') <> '', p.paper, p.number, p.name, p.birth_date, p.revision
+    coalesce(s.stage, '') NOT IN ('', 'handed'), p.paper, p.number, p.name, p.birth_date, p.revision,
+    coalesce(s.stage, '') = 'handed'
 FROM json_each(?) AS w
 JOIN doses AS d ON d.sequence = w.value
 JOIN people AS p ON p.person_id = d.person_id
@@ -175,6 +176,7 @@ def lines(tables: Tables, sequences: Sequence[int], *, facility: str) -> list[Se
                     is_correction=bool(row[4]),
                     superseded=bool(row[5]),
                     in_live_batch=bool(row[6]),
+                    is_handed=bool(row[12]),
                 ),
                 # As `signing_pass.person_key` says it of a whole dose.
                 (True, row[7], row[8]) if row[8] else (False, row[9], row[10]),
@@ -223,7 +225,7 @@ def _tallied(tables: Tables, wanted: Wanted, rules: Rules) -> dict[str, int]:
     )
     counted: Counter[str] = Counter()
     for one, number in kinds:
-        if not one.facts.in_live_batch:
+        if not (one.facts.in_live_batch or one.facts.is_handed):
             counted[obstacle(one.facts, rules) or READY] += number
     return {str(state): number for state, number in sorted(counted.items()) if number}
 

@@ -20,6 +20,8 @@ from sync_protocol.errors import Code
 from sync_protocol.verdict import Verdict, VerdictState
 
 _OPEN: Final = "open"
+# With a delegated signer; when its signature comes back the dose stands like one that was delivered.
+_HANDED: Final = "handed"
 _COLUMNS: Final = "s.identity_state, s.is_late, s.is_correction, s.stage, s.verdict_state, s.verdict_code"
 # Later than every day that can be written.
 _NO_END: Final = "9999-12-31"
@@ -27,13 +29,15 @@ _NO_END: Final = "9999-12-31"
 # What `standings` must hold, from the tables that it is derived from.
 _DERIVED: Final = """
 SELECT d.sequence, d.person_id, d.given_day, d.given_at, d.product, d.lot, p.identity_state, d.late_reason <> '',
-    d.replaces IS NOT NULL, CASE WHEN l.sequence IS NULL THEN '' ELSE coalesce(b.state, 'open') END,
-    coalesce(v.state, ''), coalesce(v.code, '')
+    d.replaces IS NOT NULL, CASE WHEN l.sequence IS NOT NULL THEN coalesce(b.state, 'open')
+        WHEN h.state = 'signed' THEN 'receipted' WHEN h.state = 'handed' THEN 'handed' ELSE '' END,
+    coalesce(v.state, h.verdict_state, ''), coalesce(v.code, h.verdict_code, '')
 FROM live_doses AS d
 JOIN people AS p ON p.person_id = d.person_id
 LEFT JOIN pass_leaves AS l ON l.sequence = d.sequence AND l.live = 1
 LEFT JOIN bundles AS b ON b.pass_id = l.pass_id
 LEFT JOIN verdicts AS v ON v.epoch = b.epoch AND v.bundle = b.sequence AND v.dose = d.sequence
+LEFT JOIN handed_doses AS h ON h.sequence = d.sequence AND h.state IN ('handed', 'signed')
 """
 _KEY: Final = "given_day, product, lot, identity_state, is_late, is_correction, stage, verdict_state, verdict_code"
 
@@ -47,6 +51,12 @@ def standings(tables: Tables, *, facility: str, day: str = "") -> list[Standing]
 def of_person(tables: Tables, person_id: PersonId, *, facility: str) -> list[Standing]:
     """The newest versions of a person's doses, by sequence."""
     return _select(tables, "WHERE s.person_id = ?", (person_id,), facility=facility)
+
+
+def verdict_state(tables: Tables, sequence: int) -> str:
+    """What the centre says of this newest version of a dose: a `VerdictState`, or "" while it has said nothing."""
+    row = tables.execute("SELECT verdict_state FROM standings WHERE sequence = ?", (sequence,)).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def kinds(
@@ -122,10 +132,11 @@ def from_row(row: Sequence[Any], facility: str) -> Standing:
             identity=IdentityState(row[2]),
             has_late_reason=bool(row[3]),
             is_correction=bool(row[4]),
-            in_live_batch=stage != "",
+            in_live_batch=stage not in ("", _HANDED),
+            is_handed=stage == _HANDED,
         ),
         in_open_pass=stage == _OPEN,
-        bundle=None if stage in ("", _OPEN) else BundleState(stage),
+        bundle=None if stage in ("", _OPEN, _HANDED) else BundleState(stage),
         verdict=None
         if not verdict_state
         else Verdict(VerdictState(verdict_state), Code(verdict_code) if verdict_code else None),

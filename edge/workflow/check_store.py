@@ -7,7 +7,9 @@
 5. each bundle: the node's signature, its digest, its place in the chain, the batch inside it;
 6. each receipt: verified again from its bytes against the head that its bundle names; no head contradicts another;
 7. each sheet of a closed day: the body of its bundle, with the audit trail as it is (`check_closings`);
-8. what the store derives from these (where each dose stands, and how many) is what follows from them.
+8. each item of the feed (`check_feed`), and what is kept of certificates (`check_certificates`);
+9. doses that were handed over, as a site and as a hub (`check_handovers`);
+10. what the store derives from these (where each dose stands, and how many) is what follows from them.
 
 Nothing is repaired here. A finding names the thing by its number and never a person.
 """
@@ -20,14 +22,17 @@ from dataclasses import dataclass
 
 from edge.domain.outbox import DELIVERED
 from edge.domain.pass_journal import LIVE, PassState
-from edge.store import audit, bundles, node_identity, passes, receipts, reports, standings, verdicts
+from edge.store import audit, bundles, hub_passes, node_identity, passes, receipts, reports, standings, verdicts
 from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.errors import StoreError
 from edge.store.node_identity import NodeIdentity
 from edge.store.passes import StoredPass
+from edge.workflow.check_certificates import certificate_findings
 from edge.workflow.check_closings import closing_findings
-from sync_protocol.batch import parse_batch, prepare_batch, verify_batch
+from edge.workflow.check_feed import feed_findings
+from edge.workflow.check_handovers import delegated_findings, handover_findings
+from sync_protocol.batch import Purpose, parse_batch, prepare_batch, verify_batch
 from sync_protocol.bundle import BatchBody, BundleKind, encode_batch_body, parse_bundle, verify_bundle
 from sync_protocol.columns import unpack_doses
 from sync_protocol.errors import ProtocolError
@@ -96,6 +101,11 @@ def check_store(database: Database) -> CheckReport:
         # (7)
         found += [Finding(subject, what) for subject, what in closing_findings(tables)]
         # (8)
+        found += [Finding(subject, what) for subject, what in feed_findings(tables, identity)]
+        found += [Finding(subject, what) for subject, what in certificate_findings(tables)]
+        # (9)
+        found += [Finding(subject, what) for subject, what in handover_findings(tables, identity)]
+        # (10)
         derived = (*standings.differences(tables), *reports.differences(tables))
         found += [Finding("derived", text) for text in derived]
     return CheckReport(
@@ -134,6 +144,8 @@ def _check_pass(
             verify_batch(batch, doses, stored.secret, certificate=batch.certificates[0])
             if batch.message.payload != stored.statement_payload:
                 yield Finding(subject, "what was signed is not what was prepared")
+        if stored.purpose is Purpose.DELEGATED:
+            yield from (Finding(subject, what) for what in delegated_findings(tables, stored, identity))
     except (ProtocolError, IndexError) as error:
         yield Finding(subject, str(error))
     live = passes.live_leaf_count(tables, stored.pass_id)
@@ -163,7 +175,12 @@ def _check_bundle(tables: Tables, stored: StoredBundle, identity: NodeIdentity) 
     if carried is None or carried.statement is None:
         yield Finding(subject, "a batch without its pass")
         return
-    body = BatchBody(statement=carried.statement, secret=carried.secret, columns=carried.columns)
+    body = BatchBody(
+        carried.statement,
+        secret=carried.secret,
+        columns=carried.columns,
+        carried=hub_passes.carried(tables, carried.pass_id),
+    )
     if bundle.body != encode_batch_body(body):
         yield Finding(subject, "it carries another batch than its pass")
 
@@ -191,7 +208,7 @@ def _check_receipt(tables: Tables, stored: StoredBundle, identity: NodeIdentity)
         return
     if verified.head != receipt.head or str(verified.entry.outcome) != receipt.outcome:
         yield Finding(subject, "the row says something else than the receipt")
-    if stored.pass_id is None:
+    if stored.pass_id is None or hub_passes.is_delegated(tables, stored.pass_id):
         return
     leaves = passes.leaves(tables, stored.pass_id)
     said = sorted(

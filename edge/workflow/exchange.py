@@ -19,11 +19,13 @@ from typing import Final
 
 from edge.domain.outbox import DELIVERED, DUE, BundleEvent, BundleState
 from edge.domain.pass_journal import PassState
-from edge.store import audit, bundles, link, node_identity, passes, receipts, verdicts
+from edge.store import audit, bundles, hub_passes, link, node_identity, passes, receipts, verdicts
 from edge.store.audit import Action
 from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.node_identity import NodeIdentity
+from edge.workflow.hand_over import take_back_refused
+from edge.workflow.sign_delegated import wait_again
 from sync_protocol.api import CentralApi, NetworkError, RemoteProblem, encode_problem
 from sync_protocol.bundle import parse_bundle, verify_bundle
 from sync_protocol.errors import Code, ProtocolError
@@ -44,6 +46,7 @@ class ExchangeResult:
         unsent: bundles that still have none.
         bytes_sent: sealed bytes that were answered by a receipt.
         problem: the code of the answer that stopped the run, or "".
+        taken: items of the node's feed that came.
     """
 
     admitted: int = 0
@@ -51,6 +54,7 @@ class ExchangeResult:
     unsent: int = 0
     bytes_sent: int = 0
     problem: str = ""
+    taken: int = 0
 
 
 def exchange(database: Database, central: CentralApi, *, now: Callable[[], int], entropy: Entropy) -> ExchangeResult:
@@ -101,7 +105,7 @@ def exchange(database: Database, central: CentralApi, *, now: Callable[[], int],
         due = _next(database)
     if result.problem:
         with database.write_transaction() as tables:
-            link.note_failed(tables, at=now(), code=result.problem, jitter=_jitter(entropy))
+            link.note_failed(tables, at=now(), code=result.problem, jitter=jitter(entropy))
     with database.read() as tables:
         return replace(result, unsent=bundles.unsent(tables))
 
@@ -170,6 +174,8 @@ def _settle(database: Database, due: StoredBundle, receipt: VerifiedReceipt, *, 
             _keep_verdicts(tables, due, receipt)
             audit.append(tables, Action.BUNDLE_RECEIPTED, _subject(due), actor=ACTOR, at=at)
             return bundles.move(tables, due, BundleEvent.RECEIPT)
+        take_back_refused(tables, due, actor=ACTOR, at=at, code=refusal.value)
+        wait_again(tables, due, actor=ACTOR, at=at, code=refusal.value)
         if due.pass_id is not None:
             passes.give_back(tables, due.pass_id, state=PassState.RELEASED, at=at)
         audit.append(tables, Action.BUNDLE_REFUSED, _subject(due), actor=ACTOR, at=at, details=refusal.value)
@@ -177,7 +183,9 @@ def _settle(database: Database, due: StoredBundle, receipt: VerifiedReceipt, *, 
 
 
 def _keep_verdicts(tables: Tables, due: StoredBundle, receipt: VerifiedReceipt) -> None:
-    if due.pass_id is not None:
+    if due.pass_id is not None and hub_passes.is_delegated(tables, due.pass_id):
+        hub_passes.keep_verdicts(tables, due.pass_id, receipt.verdicts)
+    elif due.pass_id is not None:
         leaves = passes.leaves(tables, due.pass_id)
         verdicts.add(tables, due, doses=leaves, verdicts=receipt.verdicts)
 
@@ -206,12 +214,13 @@ def _note_network(database: Database, due: StoredBundle, error: NetworkError, *,
         if bundles.state(tables, due) in DUE:
             bundles.move(tables, due, BundleEvent.ANSWER_LOST, problem=UNREACHED)
         not_before = at + (error.retry_after_seconds or 0)
-        link.note_failed(tables, at=at, code=UNREACHED, jitter=_jitter(entropy), not_before=not_before)
+        link.note_failed(tables, at=at, code=UNREACHED, jitter=jitter(entropy), not_before=not_before)
 
 
 def _subject(bundle: StoredBundle) -> str:
     return f"bundle:{bundle.epoch}/{bundle.sequence}"
 
 
-def _jitter(entropy: Entropy) -> float:
+def jitter(entropy: Entropy) -> float:
+    """Where in its span the pause before the next try ends: 0 … 1, so that nodes do not all come back at once."""
     return int.from_bytes(entropy.token(2)) / _FULL_SCALE

@@ -5,19 +5,22 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.signing_pass import PlannedPass
-from edge.store import audit, doses, node_identity, passes, receipts, sets
+from edge.store import audit, doses, hub_doses, node_identity, passes, receipts, sets
 from edge.store.audit import Action
 from edge.store.database import Database, Tables
 from edge.store.passes import NewPass
 from edge.store.sets import StoredSetKind
 from edge.workflow.approve_selection import use_approval
-from sync_protocol.batch import SECRET_BYTES, Manifest, prepare_batch
+from sync_protocol.batch import SECRET_BYTES, Manifest, Purpose, prepare_batch
 from sync_protocol.columns import pack_doses, unpack_doses
 from sync_protocol.dose import Dose
 from sync_protocol.sealing import Entropy
+
+_MAY_BE_LATE: Final = (Purpose.BACKLOG, Purpose.DELEGATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
                 secret=secret,
                 columns=_packed(planned.doses, manifest),
                 statement_payload=prepared.statement_payload,
+                for_node=manifest.for_node,
             ),
         )
         audit.append(
@@ -108,6 +112,7 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
 def _manifest(tables: Tables, planned: PlannedPass, *, officer: Officer, now: int) -> Manifest:
     # Only an enrolled node has a chain to put the batch into; better said before the token is asked.
     codes = node_identity.get(tables)
+    is_delegated = planned.purpose is Purpose.DELEGATED
     return Manifest(
         facility=codes.facility,
         node=codes.node,
@@ -123,12 +128,20 @@ def _manifest(tables: Tables, planned: PlannedPass, *, officer: Officer, now: in
         approver=officer.approver,
         claimed_at=now,
         signer_name=officer.name,
+        for_facility=planned.doses[0].facility if is_delegated else "",
+        for_node=planned.doses[0].node if is_delegated else "",
+        # Doses of today and corrections are not late, whatever was typed for the turn.
+        late_reason=officer.late_reason if planned.purpose in _MAY_BE_LATE else "",
     )
 
 
 def _check_unchanged(tables: Tables, planned: PlannedPass) -> None:
     """What was approved is what is signed: the rows must still give exactly the doses of the plan."""
     sequences = planned.sequences
+    if planned.purpose is Purpose.DELEGATED:
+        if not hub_doses.are_waiting(tables, planned.doses):
+            raise PassRefusedError(PassCode.SELECTION_CHANGED)
+        return
     if passes.not_free(tables, sequences):
         raise PassRefusedError(PassCode.SELECTION_CHANGED)
     if tuple(doses.assemble(tables, sequences)) != planned.doses:
@@ -138,7 +151,7 @@ def _check_unchanged(tables: Tables, planned: PlannedPass) -> None:
 def _packed(planned: Sequence[Dose], manifest: Manifest) -> bytes:
     columns = pack_doses(planned)
     # Read back before anything is signed: a fault of the packer must not cost a signature.
-    if tuple(unpack_doses(columns, node=manifest.node, facility=manifest.facility)) != tuple(planned):
+    if tuple(unpack_doses(columns, node=manifest.dose_node, facility=manifest.dose_facility)) != tuple(planned):
         raise AssertionError("the columns do not give the doses back")
     return columns
 

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 
 from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
 from edge.domain.signing_pass import PassPlan, PlannedPass
-from edge.store import audit, passes
+from edge.store import audit, certificates, hub_passes, passes
 from edge.store.audit import Action
 from edge.store.database import Database, Tables
 from edge.store.passes import StoredPass
+from edge.workflow.check_signer import check_signer
 from edge.workflow.prepare_pass import Officer, prepare_pass
 from edge.workflow.seal_bundle import seal_bundle
 from sync_protocol.batch import (
@@ -33,12 +34,10 @@ from sync_protocol.batch import (
 )
 from sync_protocol.bundle import BatchBody, BundleKind, encode_batch_body
 from sync_protocol.columns import unpack_doses
-from sync_protocol.days import to_datetime
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.manifest import parse_statement
 from sync_protocol.sealing import Entropy
 from sync_protocol.signers.signer import Signer
-from sync_protocol.signers.token_errors import TokenCode, TokenError
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,11 @@ def sign_pass(
         PassRefusedError: OPEN_ALREADY, SELECTION_CHANGED, SIGNER_NAME, CLOCK_BACK; nothing was stored. MOVED_ON if
             another window finished this pass or gave it up while the token worked.
         TokenError: the token did not sign; the pass stays prepared and can be resumed or abandoned.
-        ProtocolError: the certificate is not valid now, or the token gave a wrong signature.
+        ProtocolError: the certificate is not valid now, revoked or not registered, or the token gave a wrong
+            signature. The certificate may also be refused by PassRefusedError, as `check_signer` says.
         StoreError: what is stored stays; the pass can be resumed.
     """
-    check_certificate(signer, now)
+    _check(database, signer, now)
     pass_id = prepare_pass(database, planned, officer=officer, now=now, entropy=entropy)
     return _finish(database, pass_id, signer, by=officer.by, now=now, entropy=entropy)
 
@@ -111,7 +111,7 @@ def resume_pass(
     if stored.state is PassState.PREPARED:
         if signer is None:
             raise PassRefusedError(PassCode.SIGNER_UNSET)
-        check_certificate(signer, now)
+        _check(database, signer, now)
     return _finish(database, stored.pass_id, signer, by=by, now=now, entropy=entropy)
 
 
@@ -129,21 +129,9 @@ def abandon_pass(database: Database, *, actor: str, now: int) -> bool:
     return True
 
 
-def check_certificate(signer: Signer, now: int) -> None:
-    """Check, before a PIN is spent, that the signer has a certificate and that it is valid now.
-
-    Raises:
-        TokenError: CERTIFICATE_MISSING.
-        ProtocolError: CERTIFICATE_EXPIRED or CERTIFICATE_NOT_YET_VALID.
-    """
-    certificate = signer.certificate
-    if certificate is None:
-        raise TokenError(TokenCode.CERTIFICATE_MISSING)
-    at = to_datetime(now)
-    if at > certificate.not_after:
-        raise ProtocolError(Code.CERTIFICATE_EXPIRED, "the organisation certificate has ended")
-    if at < certificate.not_before:
-        raise ProtocolError(Code.CERTIFICATE_NOT_YET_VALID, "the organisation certificate is not valid yet")
+def _check(database: Database, signer: Signer, now: int) -> None:
+    with database.read() as tables:
+        check_signer(tables, signer.certificate, now=now)
 
 
 def _finish(
@@ -161,6 +149,8 @@ def _finish(
         with database.write_transaction() as tables:
             _require_state(tables, stored)
             passes.store_signature(tables, pass_id, statement=statement, at=now)
+            if signer.certificate is not None:
+                certificates.see(tables, signer.certificate, at=now)
             audit.append(tables, Action.PASS_SIGNED, f"pass:{pass_id}", actor=actor, at=now)
         stored = replace(stored, state=PassState.SIGNED, statement=statement)
     return _seal(database, stored, actor=actor, now=now, entropy=entropy)
@@ -168,9 +158,10 @@ def _finish(
 
 def _seal(database: Database, stored: StoredPass, *, actor: str, now: int, entropy: Entropy) -> SealedPass:
     assert stored.statement is not None
-    body = BatchBody(statement=stored.statement, secret=stored.secret, columns=stored.columns)
     with database.write_transaction() as tables:
         _require_state(tables, stored)
+        carried = hub_passes.carried(tables, stored.pass_id)
+        body = BatchBody(stored.statement, secret=stored.secret, columns=stored.columns, carried=carried)
         bundle = seal_bundle(
             tables, BundleKind.BATCH, encode_batch_body(body), pass_id=stored.pass_id, now=now, entropy=entropy
         )
@@ -198,7 +189,7 @@ def _require_state(tables: Tables, stored: StoredPass) -> None:
 
 def _prepared_again(stored: StoredPass) -> PreparedBatch:
     manifest = parse_statement(stored.statement_payload).manifest
-    packed = unpack_doses(stored.columns, node=manifest.node, facility=manifest.facility)
+    packed = unpack_doses(stored.columns, node=manifest.dose_node, facility=manifest.dose_facility)
     prepared = prepare_batch(manifest, packed, stored.secret)
     # Never sign over bytes that the disk has changed since they were fixed.
     if prepared.statement_payload != stored.statement_payload:

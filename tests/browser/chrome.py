@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from edge.app import make_server
+from edge.app import create_app, make_server
 from edge.bootstrap import Node
 from edge.store.database import Database
 from tests.browser.visitor import USER_PASSWORD, add_user, make_node, send_now
@@ -49,7 +50,15 @@ def started_chromium(program: str = CHROMIUM) -> Iterator[Browser]:
 def served(directory: Path, database: Database, centre: SimulatedCentre) -> Iterator[tuple[str, Node]]:
     """The node behind its server in a thread; gives its address and the node."""
     node = make_node(directory, database)
-    server = make_server(node, "127.0.0.1", 0, send_now=send_now(node, centre))
+    with serving(node, centre) as (address, _app):
+        yield address, node
+
+
+@contextmanager
+def serving(node: Node, centre: SimulatedCentre) -> Iterator[tuple[str, Flask]]:
+    """As `served`, for a node that is open already; gives its address and its application."""
+    app = create_app(node, send_now=send_now(node, centre))
+    server = make_server(node, "127.0.0.1", 0, app=app)
 
     def answer() -> None:
         try:
@@ -62,7 +71,7 @@ def served(directory: Path, database: Database, centre: SimulatedCentre) -> Iter
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}", node  # type: ignore[union-attr]
+        yield f"http://127.0.0.1:{server.effective_port}", app  # type: ignore[union-attr]
     finally:
         server.close()
         thread.join(timeout=10)

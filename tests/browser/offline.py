@@ -37,17 +37,27 @@ class OfflineNode:
 
     Attributes:
         way: what stands before a command that is to run on the island; nothing where there is none.
+        signer: the setting; "" for the file that `make_node` leaves in the directory.
+        said: what the node has written to its standard error, as far as it was read.
     """
 
     directory: Path
     way: Sequence[str]
     clock: StoryClock
     port: int = field(default_factory=free_port)
+    signer: str = ""
+    said: str = ""
     _process: subprocess.Popen[str] | None = None
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process_id(self) -> int:
+        """The number of the node's process."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def attempts(self) -> list[str]:
@@ -63,17 +73,17 @@ class OfflineNode:
             env={
                 **os.environ,
                 "HCVX_EDGE_PASSPHRASE": PASSPHRASE,
-                "HCVX_EDGE_SIGNER": f"software:{self.directory / 'signer.p12'}",
+                "HCVX_EDGE_SIGNER": self.signer or f"software:{self.directory / 'signer.p12'}",
             },
             stderr=subprocess.PIPE,
             text=True,
         )
         assert self._process.stderr is not None
-        said = ""
-        while self.address not in said:
+        self.said = ""
+        while self.address not in self.said:
             line_said = self._process.stderr.readline()
-            assert line_said, f"the node ended: {said}"
-            said += line_said
+            assert line_said, f"the node ended: {self.said}"
+            self.said += line_said
 
     def interfaces(self) -> list[str]:
         """The network interfaces that the node's process sees."""
@@ -85,7 +95,7 @@ class OfflineNode:
         """End the process: told to stop, or killed as by a power cut."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.communicate(timeout=30)
+            self.said += self._process.communicate(timeout=30)[1]
             self._process = None
 
 

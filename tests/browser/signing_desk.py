@@ -1,12 +1,17 @@
-"""The signing desk's forms as a browser without scripts sends them: all ticks of the page, and the button pressed."""
+"""The signing desk's forms as a browser without scripts sends them: all ticks of the page, and the button pressed.
+
+The PIN goes where the page of the turn says: to the desk that the signer process has opened, over a real connection.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tests.browser.visitor import PASSWORD, Visitor
+from edge.web.office.turn_work import GOING_ON, TurnState, signing_turns
+from tests.browser.visitor import ADDRESS, PASSWORD, Visitor
+from tests.typist import give
 
 OFFICER_NAME: Final = "Trần Thị Ánh"
 _ACTION: Final = re.compile(r'<form method="post" action="(/sign\?[^"]*)"')
@@ -14,6 +19,8 @@ _TICKED: Final = re.compile(r'<input type="checkbox" name="dose" value="(\d+)" c
 _OPEN: Final = re.compile(r'<input type="checkbox" name="dose" value="(\d+)"(?! checked)')
 _CHOSEN: Final = re.compile(r'<select id="(\w+)" name="\w+">.*?</select>', re.DOTALL)
 _FIRST: Final = {"from": "all", "to": "all", "product": "", "state": ""}
+_PIN_FORM: Final = re.compile(r'<form method="post" action="(http://127\.0\.0\.1:\d+/[0-9a-f]{32})"')
+_TURN: Final = re.compile(r"/sign/turn/([0-9a-f]{32})")
 _SELECTED: Final = re.compile(r'<option value="([^"]*)" selected>')
 
 
@@ -49,7 +56,59 @@ def press(visitor: Visitor, do: str = "", *, doses: Sequence[int] | None = None,
 
 def signing(visitor: Visitor, **changes: str) -> dict[str, str | Sequence[str]]:
     """The form of the preview or approval that is open, filled in."""
-    return {**visitor.hidden(), "officer": OFFICER_NAME, "pin": PASSWORD, **changes}
+    return {**visitor.hidden(), "officer": OFFICER_NAME, **changes}
+
+
+def sign(
+    visitor: Visitor,
+    form: Mapping[str, str | Sequence[str]] | None = None,
+    *,
+    path: str = "/sign/run",
+    pin: str = PASSWORD,
+) -> str:
+    """Order a turn, type the PIN where its page says, and go where the browser is led; gives the page at the end.
+
+    Args:
+        form: None for the one of the preview or approval that is open.
+        pin: what is typed, if the page asks at all.
+    """
+    visitor.post(path, signing(visitor) if form is None else form)
+    return type_pin(visitor, pin)
+
+
+def type_pin(visitor: Visitor, pin: str = PASSWORD) -> str:
+    """Type the PIN on the page of the turn that is open, and go where the browser is led.
+
+    Where something was signed already no turn is open, and nothing is typed.
+    """
+    if not _TURN.fullmatch(visitor.place):
+        return visitor.text
+    action = desk(visitor)
+    if action:
+        assert give(action, pin, origin=ADDRESS) == (303, ADDRESS + visitor.place)
+    return outcome(visitor)
+
+
+def desk(visitor: Visitor) -> str:
+    """Where the page of the turn that is open sends its form as soon as the token was read; "" if it never asks."""
+    turn = signing_turns(visitor.client.application).wait_beyond(_turn_of(visitor), TurnState.READING)
+    if turn.desk is None:
+        return ""
+    action = _PIN_FORM.search(visitor.get(visitor.place))
+    assert action is not None
+    return action[1]
+
+
+def outcome(visitor: Visitor) -> str:
+    """Wait until the turn that is open is over; gives the page to which that leads."""
+    signing_turns(visitor.client.application).wait_beyond(_turn_of(visitor), *GOING_ON)
+    return visitor.follow(visitor.client.get(visitor.place, base_url=ADDRESS))
+
+
+def _turn_of(visitor: Visitor) -> str:
+    found = _TURN.fullmatch(visitor.place)
+    assert found is not None, visitor.place
+    return found[1]
 
 
 def preview(visitor: Visitor, doses: Sequence[int] | None = None) -> str:

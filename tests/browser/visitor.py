@@ -42,14 +42,19 @@ _ADDRESSES: Final = re.compile(r'(?:href|action|formaction|src)="([^"]*)"')
 
 @dataclass(slots=True)
 class Visitor:
-    """One browser session. `addresses` is every address that a page named or an answer sent the browser to."""
+    """One browser session. `addresses` is every address that a page named or an answer sent the browser to.
+
+    `place` is the address of the page that is open.
+    """
 
     client: FlaskClient
     addresses: set[str] = field(default_factory=set)
     text: str = ""
+    place: str = ""
 
     def get(self, path: str, *, status: int = 200) -> str:
         """Open a page; gives its text."""
+        self.place = path
         return self._seen(self.client.get(path, base_url=ADDRESS), status)
 
     def post(
@@ -67,9 +72,16 @@ class Visitor:
         )
         if status is None:
             assert answer.status_code == 303, answer.text
-            self.addresses.add(answer.headers["Location"])
-            return self.get(answer.headers["Location"])
+            return self.follow(answer)
         return self._seen(answer, status)
+
+    def follow(self, answer: TestResponse) -> str:
+        """Go where an answer leads, and on as long as answers lead on; gives the text of the page at the end."""
+        while answer.status_code == 303:
+            self.place = answer.headers["Location"]
+            self.addresses.add(self.place)
+            answer = self.client.get(self.place, base_url=ADDRESS)
+        return self._seen(answer, 200)
 
     def hidden(self) -> dict[str, str | Sequence[str]]:
         """The hidden fields of the page that is open; those that occur more than once as lists."""

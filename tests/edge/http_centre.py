@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -16,9 +16,11 @@ from sync_protocol.endpoints import (
     CATALOGUE,
     ENDPOINTS,
     ENROLMENTS,
+    FEED,
     PROBLEM_MEDIA_TYPE,
     TREE_HEAD,
     TRUST_LIST,
+    Endpoint,
     status_of,
 )
 from sync_protocol.errors import Code, ProtocolError
@@ -42,12 +44,13 @@ def serve_centre(centre: SimulatedCentre) -> Iterator[str]:
     def app(environ: WSGIEnvironment, start: StartResponse) -> list[bytes]:
         endpoint = next((one for one in ENDPOINTS if one.path == environ["PATH_INFO"]), None)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        calls = {
+        calls: dict[Endpoint, Callable[[], bytes]] = {
             BUNDLES: lambda: centre.offer(body),
             ENROLMENTS: lambda: centre.enrol(body),
             TREE_HEAD: centre.tree_head,
             TRUST_LIST: centre.trust_list,
             CATALOGUE: centre.catalogue,
+            FEED: lambda: centre.feed(body),
         }
         if endpoint is None or environ["REQUEST_METHOD"] != endpoint.method:
             return _problem(start, Code.NOT_RECOGNISED)

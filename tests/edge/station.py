@@ -114,7 +114,7 @@ def make_station(
     database = Database.create(directory / "node.db", DATA_KEY, tracer=tracer)
     migrate(database, at=clock.now(), steps=steps)
     key = ec_key(f"node {name}")
-    centre.enrol_key(name, key.public_key(), request_digest=REQUEST_DIGEST)
+    centre.enrol_key(name, key.public_key(), ec_key(f"opening {name}").public_key(), request_digest=REQUEST_DIGEST)
     with database.write_transaction() as tables:
         node_identity.ask(tables, _identity(centre, name), at=clock.now())
         node_identity.confirm(tables, epoch=EPOCH, at=clock.now())

@@ -33,7 +33,8 @@ from edge.workflow.prepare_pass import Officer, prepare_pass
 from edge.workflow.sign_pass import SealedPass, abandon_pass, sign_plan
 from sync_protocol.batch import parse_batch
 from sync_protocol.manifest import Manifest
-from tests.browser.signing_desk import OFFICER_NAME, press, preview, signing
+from tests.browser.signing_desk import OFFICER_NAME, press, preview, sign, signing, type_pin
+from tests.browser.signing_desk import desk as desk_address
 from tests.browser.visitor import Visitor, add_user, make_node, visit
 from tests.edge.station import AFTERNOON, DAY_SECONDS, Station, make_station
 from tests.simulator import POLICY
@@ -327,12 +328,28 @@ def test_two_people_at_their_browsers(desk: Desk, signer: Visitor, manager: Visi
     assert "1 lượt đã duyệt, chờ ký" in signer.get("/sign")
     assert "Người phê duyệt: Lê Văn Duyệt" in signer.get("/sign/approvals/1")
     form = signing(signer)
-    wrong = signer.post("/sign/run", {**form, "pin": "sai"}, status=409)
-    assert "Mật khẩu của tệp khóa ký không đúng" in wrong
+    signer.post("/sign/run", form)
+    assert desk_address(signer)
+    text = signer.get(signer.place)
+    assert (OFFICER_NAME in text, APPROVER in text, "2 mũi tiêm của 2 người" in text) == (True, True, True)
+    assert "Mật khẩu của tệp khóa ký không đúng" in type_pin(signer, "sai")
     for _ in range(2):
-        assert "Đã ký 2 mũi tiêm của 2 người" in signer.post("/sign/run", form)
+        assert "Đã ký 2 mũi tiêm của 2 người" in sign(signer, form)
     assert [(one.signer_name, one.approver) for one in manifests(desk.station)] == [(OFFICER_NAME, APPROVER)]
     assert "Đã dùng để ký" in manager.get("/sign/approvals/1")
+
+
+def test_what_is_beyond_one_turn_is_asked_for_turn_by_turn(desk: Desk, signer: Visitor, manager: Visitor) -> None:
+    desk.station.record(1_001)
+    preview(signer)
+    assert "2 lượt đang chờ" in signer.post("/sign/approvals", signer.hidden())
+    for number, doses in ((1, "1.000"), (2, "5")):
+        assert f"Yêu cầu phê duyệt số {number}: {doses} mũi tiêm" in manager.get(f"/sign/approvals/{number}")
+        manager.post(f"/sign/approvals/{number}", {"do": "approve"})
+        signer.get(f"/sign/approvals/{number}")
+        assert f"Đã ký {doses} mũi tiêm của {doses} người" in sign(signer)
+        assert "của lượt ký này" not in signer.text
+    assert [one.approver for one in manifests(desk.station)] == [APPROVER, APPROVER]
 
 
 def test_the_page_says_that_something_has_changed(desk: Desk, signer: Visitor, manager: Visitor) -> None:

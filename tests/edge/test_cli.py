@@ -31,6 +31,7 @@ from sync_protocol.signers.software import write_pkcs12
 from tests.builders import SeededEntropy, ec_key, issue_certificate, make_ca
 from tests.edge.clinic import list_row, villager, workbook
 from tests.edge.http_centre import serve_centre
+from tests.edge.station import Station, TickingClock, organisation_signer
 from tests.simulator import Fault, SimulatedCentre
 
 PASSPHRASE = "mật khẩu của trạm"
@@ -225,6 +226,20 @@ def test_a_wrong_password_of_the_key_leaves_nothing_behind(desk: Desk) -> None:
     assert desk.run("status")["open_pass"] is None
     assert desk.run("sign", exit_code=1)["code"] == "pass-signer-name"
     assert desk.run("sign", "--officer", "Trần Thị Ánh", exit_code=1)["code"] == "pass-signer-unset"
+
+
+def test_more_than_one_turn_is_asked_for_a_pin_each(desk: Desk) -> None:
+    desk.begin()
+    node = desk.directory / "node"
+    database = Database(node / "node.db", open_key_file(node / "node.key.json", PASSPHRASE))
+    station = Station(database, desk.centre, TickingClock(AFTERNOON), SeededEntropy(), organisation_signer())
+    station.record(1_001, given_at=AFTERNOON - 3_600)
+    database.close()
+    # One line is one PIN: the second turn gets none, and what the first has signed stays signed.
+    assert desk.sign(exit_code=1)["code"] == "token-pin-empty"
+    assert desk.run("status")["signed"] == 1_000
+    assert [one["people"] for one in desk.sign()["sealed"]] == [1]
+    assert desk.run("status")["signed"] == 1_001
 
 
 def test_settings_that_are_wrong_are_usage(desk: Desk) -> None:

@@ -247,6 +247,9 @@ class _ExchangeBeside:
     def catalogue(self) -> bytes:
         return self._station.centre.catalogue()
 
+    def feed(self, request: bytes) -> bytes:
+        return self._station.centre.feed(request)
+
 
 def test_two_exchanges_side_by_side_deliver_once(station: Station) -> None:
     sign_bundles(station, 2)

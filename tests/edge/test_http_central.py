@@ -12,10 +12,13 @@ from edge.workflow.exchange import exchange
 from sync_protocol.api import NetworkError, RemoteProblem, encode_problem
 from sync_protocol.endpoints import BUNDLES, PROBLEM_MEDIA_TYPE
 from sync_protocol.errors import Code
+from sync_protocol.feed import FeedKind, FeedRequest, open_page, opening_keys_of, sign_request
 from sync_protocol.receipt import RECEIPT_BYTES
+from sync_protocol.signers.key_signer import KeySigner
+from tests.builders import ec_key
 from tests.edge.http_centre import REQUEST_BODY, serve_bytes, serve_centre
-from tests.edge.station import make_station
-from tests.simulator import Fault
+from tests.edge.station import NODE, make_station
+from tests.simulator import EPOCH, Fault
 
 RECEIPT = f"HTTP/1.1 200 OK\r\nContent-Type: {BUNDLES.answer_type}\r\n"
 
@@ -107,3 +110,16 @@ def test_a_closed_port_is_no_network() -> None:
 def test_a_larger_request_than_allowed_never_leaves() -> None:
     with pytest.raises(ValueError, match="larger"):
         HttpCentral("http://127.0.0.1:1").offer(bytes(BUNDLES.request_bytes + 1))
+
+
+def test_the_feed_comes_over_a_real_socket(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.centre.put_item(NODE, FeedKind.DELEGATIONS, b"\xa0")
+    request = FeedRequest(NODE, EPOCH, after=0, at=0, nonce=bytes(16))
+    with serve_centre(station.centre) as url:
+        central = HttpCentral(url)
+        sealed = central.feed(sign_request(request, KeySigner(ec_key(f"node {NODE}"))))
+        central.close()
+    opening = opening_keys_of(ec_key(f"opening {NODE}"))
+    page = open_page(sealed, opening, station.centre.publisher.public_key, node=NODE)
+    assert [item.number for item, _ in page.items] == [1]

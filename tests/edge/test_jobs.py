@@ -6,8 +6,9 @@ from pathlib import Path
 
 from edge.bootstrap import Node
 from edge.config import Config
-from edge.jobs import exchange_if_due, open_central, start_exchange
+from edge.jobs import FEED_SECONDS, exchange_if_due, open_central, start_exchange
 from edge.store import link
+from edge.workflow.exchange import ExchangeResult
 from edge.workflow.read_catalogue import CatalogueShelf
 from tests.edge.station import Station, make_station
 from tests.simulator import Fault
@@ -19,10 +20,15 @@ def open_node(station: Station, directory: Path) -> Node:
     return Node(Config(directory), station.database, station.clock, station.entropy, shelf)
 
 
-def test_nothing_due_means_no_contact(tmp_path: Path) -> None:
+def test_with_nothing_due_the_centre_is_asked_for_news_now_and_then(tmp_path: Path) -> None:
     station = make_station(tmp_path)
-    assert exchange_if_due(open_node(station, tmp_path), station.centre) is None
+    node = open_node(station, tmp_path)
+    assert exchange_if_due(node, station.centre) == ExchangeResult()
+    assert exchange_if_due(node, station.centre) is None
+    station.clock.at += FEED_SECONDS
+    assert exchange_if_due(node, station.centre) == ExchangeResult()
     assert station.centre.offers == 0
+    assert station.centre.asked == 2
 
 
 def test_after_a_failure_the_pause_is_kept_and_grows(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from sync_protocol.dose import IdentityState
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.signers.token_errors import TokenCode, TokenError
 from sync_protocol.verdict import Verdict, VerdictState
-from tests.browser.visitor import ADDRESS, PASSWORD, Visitor, make_node, visit, words_in
+from tests.browser.signing_desk import sign
+from tests.browser.visitor import ADDRESS, Visitor, make_node, visit, words_in
 from tests.edge.clinic import NOW, facts, make_clinic, villager
 from tests.edge.station import Station, make_station
 from tests.simulator import Fault
@@ -34,7 +35,7 @@ PAGES = (
     *("/work-lists", "/work-lists?list=identity-missing&unit=05413&from=2022-04-01&product=AZ", "/work-lists/import"),
     *("/reception", "/reception/new", "/reception/roster", "/reception/roster?day=2022-04-16&shown=expected"),
     *("/reports", "/reports?from=2022-04-01&to=2022-04-15", "/exports", "/day-close", "/day-close?day=2022-04-14"),
-    "/devices",
+    *("/devices", "/token", "/handover", "/hub"),
     *("/users", "/users/1", "/audit", "/audit?act=dose-recorded&day=2022-04-15"),
     *("/settings", "/password", "/help/start"),
 )
@@ -101,13 +102,17 @@ def test_every_get_route_is_among_the_pages_that_are_tried(tmp_path: Path, stati
     assert routes == {
         *("/", "/doses/new", "/sign", "/sync", "/waiting/<reason>", "/static/<path:filename>"),
         *("/work-lists", "/work-lists/import", "/work-lists/import/<plan_id>"),
+        "/sign/turn/<turn_id>",
+        *("/handover", "/handover/preview", "/handover/<int(max=999999999):handover_id>/file"),
+        *("/hub", "/hub/<site_node>"),
         *("/sign/preview", "/sign/approvals", "/sign/approvals/<int(max=999999999):approval_id>"),
         *(person, correction),
         *("/vials", "/observation", "/observation/<int(max=999999999):visit_id>/reaction"),
         "/doses/<int(max=999999999):sequence>/slip",
         *("/reception", "/reception/new", "/reception/visits/<int(max=999999999):visit_id>/cancel"),
         "/reception/roster",
-        *("/device", "/devices"),
+        *("/certificates", "/certificates/found/<work_id>", "/certificates/desk/<turn_id>"),
+        *("/device", "/devices", "/token", "/token/<work_id>", "/token/trial/<trial_id>"),
         *("/sign-in", "/unlock", "/first-account", "/password", "/help/<page>"),
         *("/users", "/users/<int(max=999999999):user_id>", "/audit", "/audit/verify/<work_id>", "/settings"),
         *("/reports", "/exports", "/exports/<work_id>", "/exports/<work_id>/file", "/day-close", "/day-close/sheet"),
@@ -135,7 +140,7 @@ def test_no_address_names_a_person(tmp_path: Path) -> None:
     visitor.post("/doses/card", {"card": people[0].name}, status=200)
     visitor.post("/sign", {"do": "search", "text": people[0].phone})
     visitor.post("/sign", {"do": "preview", "shown": "1,2", "dose": ["1", "2"]})
-    visitor.post("/sign/run", {**visitor.hidden(), "officer": "Trần Thị Ánh", "pin": PASSWORD})
+    sign(visitor)
     personal = [text for person in people for text in (*person.name.split(), person.number, person.phone)]
     assert {"/people/4", "/doses/4/correct"} <= {page.partition("?")[0] for page in seen}
     assert len(seen) > 6

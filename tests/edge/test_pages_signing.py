@@ -11,7 +11,7 @@ from edge.domain.pass_journal import PassState
 from edge.store import audit, passes
 from edge.workflow.prepare_pass import prepare_pass
 from sync_protocol.dose import IdentityState
-from tests.browser.signing_desk import OFFICER_NAME, press, preview, signing, ticked, unticked
+from tests.browser.signing_desk import OFFICER_NAME, press, preview, sign, signing, ticked, unticked
 from tests.browser.visitor import PASSWORD, USER, Visitor, make_node, visit
 from tests.edge.station import DAY_SECONDS, MORNING, OFFICER, Station, make_station
 
@@ -138,7 +138,7 @@ def test_ticks_survive_paging_and_filters_without_a_script(visitor: Visitor, sta
     assert unticked(press(visitor, "search", text="")) == [7]
     assert "Sẽ ký 228 mũi tiêm của 228 người" in press(visitor, "preview")
     assert "Trang 1 / 3" in visitor.text
-    assert "Đã ký 228 mũi tiêm" in visitor.post("/sign/run", signing(visitor))
+    assert "Đã ký 228 mũi tiêm" in sign(visitor)
     assert unticked(visitor.get("/sign")) == []
     assert ticked(visitor.text) == [7, 150]
 
@@ -176,7 +176,7 @@ def test_one_click_signs_what_was_previewed_and_the_second_click_finds_it_signed
     preview(visitor, [1, 3])
     form = signing(visitor)
     for _ in range(2):
-        assert "Đã ký 2 mũi tiêm của 2 người" in visitor.post("/sign/run", form)
+        assert "Đã ký 2 mũi tiêm của 2 người" in sign(visitor, form)
     assert states(station) == [PassState.SEALED]
     assert ticked(visitor.get("/sign")) == [2]
 
@@ -184,17 +184,17 @@ def test_one_click_signs_what_was_previewed_and_the_second_click_finds_it_signed
 @pytest.mark.parametrize(
     ("pin", "said"), [("sai-roi", "Mật khẩu của tệp khóa ký không đúng"), ("", "Chưa nhập mã PIN")]
 )
-def test_a_wrong_password_signs_nothing_keeps_the_rest_and_is_not_shown(
+def test_a_wrong_password_signs_nothing_is_not_shown_and_is_typed_afresh_after_one_click(
     visitor: Visitor, station: Station, pin: str, said: str
 ) -> None:
     station.record(2)
     preview(visitor)
-    text = visitor.post("/sign/run", signing(visitor, pin=pin), status=409)
+    text = sign(visitor, pin=pin)
     assert said in text
-    assert f'value="{OFFICER_NAME}"' in text
+    assert OFFICER_NAME in text
     assert not pin or pin not in text
     assert states(station) == []
-    assert "Đã ký 2 mũi" in visitor.post("/sign/run", signing(visitor))
+    assert "Đã ký 2 mũi" in sign(visitor, {}, path=f"{visitor.place}/again")
     assert not any(PASSWORD in address for address in visitor.addresses)
 
 
@@ -220,7 +220,7 @@ def test_a_selection_that_was_not_previewed_is_not_signed(visitor: Visitor, stat
 def test_an_approver_is_nobody_who_was_typed_in(visitor: Visitor, station: Station) -> None:
     station.record(1)
     assert "phê duyệt" not in preview(visitor).partition("<main")[2]
-    visitor.post("/sign/run", signing(visitor, approver="Ai Đó"))
+    sign(visitor, signing(visitor, approver="Ai Đó"))
     with station.database.read() as tables:
         found = passes.find(tables, 1)
     assert found is not None
@@ -243,7 +243,7 @@ def test_a_dose_that_cannot_be_signed_is_left_out_even_if_its_number_is_sent(
     assert "Sẽ ký 1 mũi tiêm của 1 người" in text
     assert "2 mũi đã chọn không ký được và được để lại" in text
     assert "Không khớp với CSDLQG về dân cư" in text
-    visitor.post("/sign/run", signing(visitor))
+    sign(visitor)
     with station.database.read() as tables:
         assert passes.leaves(tables, 1) == [1]
 
@@ -255,7 +255,7 @@ def test_late_doses_need_a_reason_which_stands_in_no_address(visitor: Visitor, s
     text = press(visitor)
     assert "Tồn đọng" in text
     assert "mất điện từ chiều" in text
-    assert "Đã ký 2 mũi" in visitor.post("/sign/run", signing(visitor))
+    assert "Đã ký 2 mũi" in sign(visitor)
     assert not any("điện" in address for address in visitor.addresses)
 
 
@@ -282,17 +282,40 @@ def test_the_reason_for_late_doses_ticks_those_alone(visitor: Visitor, station: 
     assert sorted(ticked(visitor.text)) == [2, 4, 5]
 
 
-def test_more_than_a_thousand_people_become_lawful_passes(visitor: Visitor, station: Station) -> None:
+def test_more_than_a_thousand_people_are_signed_in_turns_with_a_pin_for_each(
+    visitor: Visitor, station: Station
+) -> None:
     station.record(1_001)
     text = preview(visitor)
     assert "Sẽ ký 1.001 mũi tiêm của 1.001 người" in text
-    assert "được chia thành 2 lượt" in text
-    text = visitor.post("/sign/run", signing(visitor))
-    assert "Đã ký 1.001 mũi tiêm của 1.001 người" in text
-    assert "2 lượt, lô ký số 1 đến 2" in text
+    assert "được chia thành 2 lô" in text
+    assert "nhập mã 2 lần" in text
+    form = signing(visitor)
+    text = sign(visitor, form)
+    assert "Đã ký 1.000 mũi tiêm của 1.000 người" in text
+    assert "Còn 1 mũi của lượt ký này" in text
+    assert states(station) == [PassState.SEALED]
+    following = re.search(r'action="(/sign/turn/[0-9a-f]+/next)"', text)
+    assert following is not None
+    # The first button pressed again leads to what it has signed, and signs no more.
+    assert "Đã ký 1.000 mũi tiêm của 1.000 người" in sign(visitor, form)
+    for _ in range(2):
+        assert "Đã ký 1 mũi tiêm của 1 người" in sign(visitor, {}, path=following[1])
+        assert "của lượt ký này" not in visitor.text
     assert states(station) == [PassState.SEALED, PassState.SEALED]
     with station.database.read() as tables:
         assert [len(passes.leaves(tables, number)) for number in (1, 2)] == [1_000, 1]
+
+
+def test_the_rest_of_a_preview_is_not_signed_once_it_has_changed(visitor: Visitor, station: Station) -> None:
+    station.record(1_001)
+    preview(visitor)
+    following = re.search(r'action="(/sign/turn/[0-9a-f]+/next)"', sign(visitor))
+    assert following is not None
+    with station.database.write_transaction() as tables:
+        tables.execute("UPDATE people SET phone = '0911', revision = revision + 1 WHERE person_id = 1001")
+    assert "Danh sách đã thay đổi" in visitor.post(following[1], status=409)
+    assert states(station) == [PassState.SEALED]
 
 
 def test_the_passes_of_the_day_say_who_signed_and_where_their_bundle_is(
@@ -300,7 +323,7 @@ def test_the_passes_of_the_day_say_who_signed_and_where_their_bundle_is(
 ) -> None:
     station.record(3)
     preview(visitor, [1, 2])
-    text = visitor.post("/sign/run", signing(visitor))
+    text = sign(visitor)
     assert "Lượt ký hôm nay" in text
     assert "Chờ gửi" in text
     assert OFFICER_NAME in text
@@ -318,8 +341,9 @@ def test_an_interrupted_pass_is_the_next_thing_to_do(visitor: Visitor, station: 
     prepare_pass(station.database, station.plan()[0], officer=OFFICER, now=station.clock.now(), entropy=station.entropy)
     assert "Làm tiếp lượt ký dở dang" in visitor.get("/")
     assert "Lượt ký số 1 còn dở dang" in visitor.get("/sign")
-    assert "không đúng" in visitor.post("/sign/resume", {"pin": "sai"}, status=409)
-    visitor.post(after, {"pin": PASSWORD})
+    assert "không đúng" in sign(visitor, {}, path="/sign/resume", pin="sai")
+    assert "ký đúng những gì đã chuẩn bị" in visitor.text
+    sign(visitor, {}, path=after)
     assert states(station) == [PassState.SEALED if after == "/sign/resume" else PassState.ABANDONED]
     if after == "/sign/abandon":
         with station.database.read() as tables:

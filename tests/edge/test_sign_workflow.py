@@ -334,7 +334,16 @@ def test_a_pass_that_another_window_ended_meanwhile_is_theirs(tmp_path: Path, fi
     assert check_store(station.database).findings == ()
 
 
-def test_late_doses_carry_their_reason_in_the_journal(tmp_path: Path) -> None:
+def stated_reason(station: Station) -> str:
+    """Why the doses of the first bundle come late, by the signed statement."""
+    with station.database.read() as tables:
+        bundle = bundles.find(tables, 1, 1)
+    assert bundle is not None
+    body = parse_batch_body(parse_bundle(bundle.inner).claimed.body)
+    return parse_batch(body.statement).statement.manifest.late_reason
+
+
+def test_late_doses_carry_their_reason_in_the_journal_and_in_the_statement(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     station.record(2, given_at=MORNING - DAY_SECONDS)
     assert station.plan() == ()
@@ -345,3 +354,27 @@ def test_late_doses_carry_their_reason_in_the_journal(tmp_path: Path) -> None:
         stored = passes.find(tables, 1)
     assert stored is not None
     assert (stored.purpose, stored.late_reason) == (Purpose.BACKLOG, "Mất điện")
+    assert stated_reason(station) == "Mất điện"
+
+
+def test_doses_of_today_state_no_reason_for_being_late(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.record(2)
+    officer = replace(OFFICER, late_reason="Mất điện")
+    sign_pass(
+        station.database, station.plan()[0], station.signer, officer=officer, now=AFTERNOON, entropy=station.entropy
+    )
+    assert stated_reason(station) == ""
+
+
+@pytest.mark.parametrize("reason", ["x" * 301, "Mất\u202eđiện"])
+def test_a_reason_that_no_statement_may_hold_is_refused_before_the_token(tmp_path: Path, reason: str) -> None:
+    station = make_station(tmp_path)
+    station.record(2, given_at=MORNING - DAY_SECONDS)
+    planned = station.plan(late_reason=reason)[0]
+    officer = replace(OFFICER, late_reason=reason)
+    with pytest.raises(ProtocolError) as caught:
+        prepare_pass(station.database, planned, officer=officer, now=AFTERNOON, entropy=station.entropy)
+    assert caught.value.code is Code.FIELD_INVALID
+    with station.database.read() as tables:
+        assert passes.open_pass(tables) is None

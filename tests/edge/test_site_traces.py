@@ -23,7 +23,7 @@ from edge.bootstrap import Node
 from edge.store import users
 from edge.web.frame import access
 from edge.web.frame.long_work import long_work
-from tests.browser.visitor import ADDRESS, BADGE, PASSWORD, USER, USER_PASSWORD, Visitor, make_node, visit
+from tests.browser.visitor import ADDRESS, BADGE, USER, USER_PASSWORD, Visitor, make_node, visit
 from tests.edge.clinic import NOW, Clinic, make_clinic, villager
 from tests.system.test_no_personal_data import BORN, NAME, NUMBERS, PHONE, findings, leaks
 
@@ -170,7 +170,9 @@ def in_the_office(desk: Watcher) -> None:
     for text in (NAME, PHONE):
         desk.get(desk.post("/sign", {"text": text, "do": "search", "from": "2022-04-15", "to": "2022-04-15"}))
     desk.get(desk.post("/sign", {"do": "preview"}))
-    desk.post("/sign/run", {"officer": NAME, "pin": PASSWORD, "approved": "00" * 32}, status=409)
+    desk.post("/sign/run", {"officer": NAME, "approved": "00" * 32}, status=409)
+    for step in ("cancel", "again", "next"):
+        desk.post(f"/sign/turn/{0:032x}/{step}", {"sure": NAME}, status=409)
     for kind in ("xlsx", "csv"):
         place = desk.post("/exports", {"from": "2022-04-15", "to": "2022-04-15", "format": kind})
         long_work(desk.visitor.client.application).wait()

@@ -19,6 +19,7 @@ from central.store.facilities import Facility
 from central.workflow.accept_enrolment import accept_enrolment
 from central.workflow.check_centre import check_centre
 from central.workflow.enrol_facility import enrol_facility
+from central.workflow.give_feed import give_feed
 from edge.domain.outbox import BundleState
 from edge.store import bundles, doses, receipts
 from edge.store.database import Database
@@ -71,6 +72,9 @@ class Way:
 
     trust_list = catalogue = tree_head
 
+    def feed(self, request: bytes) -> bytes:
+        return give_feed(request, engine=self.world.centre.engine, entropy=self.world.centre.entropy)
+
 
 @dataclass(slots=True)
 class Node:
@@ -109,8 +113,10 @@ class Node:
             return receipts.evidence_count(tables)
 
 
-def make_node(world: World, directory: Path, *, facility: str = "19001", code: str = "19001A") -> Node:
-    """A node in an encrypted store, enrolled over the real calls, with a registered certificate."""
+def make_node(
+    world: World, directory: Path, *, facility: str = "19001", code: str = "19001A", is_registered: bool = True
+) -> Node:
+    """A node in an encrypted store, enrolled over the real calls, with a certificate that is registered unless said."""
     centre = world.centre
     ticket = enrol_facility(
         Facility(facility, f"Trạm y tế {facility}", ("05413",)),
@@ -130,7 +136,8 @@ def make_node(world: World, directory: Path, *, facility: str = "19001", code: s
     enrol(database, way, ticket.file, spoken=ticket.fingerprint, entropy=SeededEntropy(5), at=EVENING, by="Trạm trưởng")
     holder = Site(world, facility, code, officer=OFFICER)
     certificate = world.certificate(holder, seed=f"organisation {code}")
-    world.register(facility, certificate, officer=OFFICER)
+    if is_registered:
+        world.register(facility, certificate, officer=OFFICER)
     signer = KeySigner(holder.organisation_key, certificate=certificate)
     clock = TickingClock(EVENING)
     station = Station(database, SimulatedCentre(clock.now), clock, entropy=SeededEntropy(6), signer=signer)

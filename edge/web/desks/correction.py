@@ -18,7 +18,7 @@ from edge.domain.dose_form import read_facts, usual_total
 from edge.domain.dosing import DoseFacts
 from edge.domain.refusals import EdgeCode, RefusedError
 from edge.domain.roles import Role
-from edge.store import doses, page_queries, passes, people, people_search
+from edge.store import doses, handovers, page_queries, passes, people, people_search
 from edge.store.database import Tables
 from edge.store.doses import StoredDose
 from edge.store.people import Person, PersonId
@@ -150,6 +150,7 @@ def _page(stored: StoredDose, shown: EditForm, *, found: Sequence[Person] = (), 
             person_id=stored.person_id,
             newest=newest if newest != stored.sequence else None,
             is_signed=bool(passes.not_free(tables, [stored.sequence])),
+            is_handed=handovers.is_out(tables, stored.sequence),
             origin=origin(request),
         )
 

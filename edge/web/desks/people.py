@@ -67,6 +67,7 @@ class DoseRow:
     kind: str
     words: str
     is_signed: bool
+    is_handed: bool = False
 
 
 @blueprint.get("/people/<int(max=999999999):person_id>")
@@ -163,6 +164,7 @@ def _page(person: Person, form: EditForm, *, said: str = "") -> str:
         identity=sentence,
         rows=rows,
         signed=sum(row.is_signed for row in rows),
+        handed=sum(row.is_handed for row in rows),
         others=[one for one in same_number if one.person_id != person.person_id],
         vouchable=waits and may_be_vouched(person.recipient),
         origin=origin(request),
@@ -238,9 +240,10 @@ def _rows(tables: Tables, person: Person) -> list[DoseRow]:
         if where == ADMITTED:
             rows.append(DoseRow(dose, "good", _("Trung tâm đã nhận"), is_signed))
         else:
-            calm = is_signed or where == Waiting.UNSIGNED
+            calm = is_signed or where in (Waiting.UNSIGNED, Waiting.HANDED)
             kind = "danger" if standing.verdict is not None else "plain" if calm else "warning"
-            rows.append(DoseRow(dose, kind, say(reason_words(where).vi).rstrip("."), is_signed))
+            said = say(reason_words(where).vi).rstrip(".")
+            rows.append(DoseRow(dose, kind, said, is_signed, standing.facts.is_handed))
     return rows
 
 

@@ -4,6 +4,7 @@ In reading order: `node` (the open node behind the pages), `security` (Host, Ori
 signed in at which browser), `access` (which roles may open which page), `guard` (holds every request against it),
 `drafts` (nothing typed is lost), `account_form`, `places` (the way between the pages), `problems` (errors as pages),
 `language` (Vietnamese and English), `formats` and `sentences` (how numbers, times and states are written), `form_words`
-(what stands beside fields), `day_field` (a day as it is typed), `header` (what every page shows on top), `charts`,
-`pictures`, `qr_svg`, `work_progress` and `long_work` (what takes longer than a page may).
+(what stands beside fields), `day_field` (a day as it is typed), `certificate_words` (what is said of the one that
+signs), `header` (what every page shows on top), `charts`, `pictures`, `qr_svg`, `work_progress` and `long_work` (what
+takes longer than a page may).
 """

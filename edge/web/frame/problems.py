@@ -126,7 +126,7 @@ def error_words(error: Exception) -> tuple[str, Words]:
         case PassRefusedError():
             return error.code.value, PASS_WORDS[error.code]
         case TokenError():
-            return error.code.value, Words(error.vi, error.cure, error.code.en)
+            return error.code.value, Words(error.vi, error.cure, error.en)
         case ProtocolError():
             return error.code.value, words(error.code)
         case StoreError():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from flask import Flask, Request, Response, current_app, request
+from flask import Flask, Request, Response, current_app, g, request
 from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]
 from werkzeug.exceptions import Forbidden
 
@@ -30,12 +30,13 @@ _FORM_PARTS: Final = 50
 # comes to stand here: in the environment of a request every header's name begins with HTTP_.
 LAN_HOSTS: Final = "hcvx.lan-hosts"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_POLICY: Final = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; "
+    "form-action 'self'{also}; base-uri 'none'; frame-ancestors 'none'"
+)
 _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "Content-Security-Policy": (
-            "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; "
-            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        ),
+        "Content-Security-Policy": _POLICY.format(also=""),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -112,6 +113,11 @@ def _bound_body() -> None:
         request.max_content_length = size_bytes + FORM_BYTES
 
 
+def allow_form_to(origin: str) -> None:
+    """Let the page of this request send a form to one more place, and let the browser name the page's origin there."""
+    g.form_goes_to = origin
+
+
 def came_over_lan() -> bool:
     """Whether the request came from the clinic's network, and not from this machine's own browser."""
     return LAN_HOSTS in request.environ
@@ -132,6 +138,11 @@ def _refuse_foreign_origin() -> None:
 
 def _add_headers(response: Response) -> Response:
     response.headers.update(_HEADERS)
+    also = g.get("form_goes_to")
+    if also is not None:
+        response.headers["Content-Security-Policy"] = _POLICY.format(also=f" {also}")
+        # With "no-referrer" browsers send the origin "null" along with a form, and nobody could tell whose form it is.
+        response.headers["Referrer-Policy"] = "strict-origin"
     # Pages hold people's data: no copy of them stays on the disk, nor of the page that says that a file is not there.
     if request.endpoint != "static" or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"

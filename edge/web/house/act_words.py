@@ -38,6 +38,7 @@ ACT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         Action.PASS_SIGNED: "Ký",
         Action.PASS_SEALED: "Niêm phong lượt ký",
         Action.PASS_ABANDONED: "Hủy lượt ký",
+        Action.PIN_REFUSED: "Token từ chối mã PIN",
         Action.APPROVAL_ASKED: "Xin người thứ hai duyệt",
         Action.APPROVAL_GIVEN: "Duyệt lượt ký",
         Action.APPROVAL_REFUSED: "Không duyệt lượt ký",
@@ -46,6 +47,14 @@ ACT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         Action.BUNDLE_SENT: "Gửi gói về trung tâm",
         Action.BUNDLE_RECEIPTED: "Trung tâm trả biên nhận",
         Action.BUNDLE_REFUSED: "Trung tâm trả lại gói",
+        Action.REGISTRATION_ASKED: "Xin đăng ký chứng thư số",
+        Action.FEED_TAKEN: "Nhận tin từ trung tâm",
+        Action.FEED_UNREADABLE: "Tin từ trung tâm không đọc được",
+        Action.DOSES_HANDED: "Chuyển mũi tiêm cho đơn vị ký thay",
+        Action.HANDOVER_SIGNED: "Đơn vị ký thay đã ký",
+        Action.HANDOVER_RETURNED: "Mũi đã chuyển ký được trả lại",
+        Action.HANDOVER_TAKEN: "Nhận mũi tiêm của cơ sở khác để ký",
+        Action.DOSES_HANDED_BACK: "Trả mũi tiêm lại cho cơ sở",
         Action.LAN_CERTIFICATE_MADE: "Tạo chứng thư mạng nội bộ",
         Action.DEVICE_ASKED: "Thiết bị xin kết nối",
         Action.DEVICE_ADMITTED: "Nhận thiết bị",
@@ -70,6 +79,9 @@ ACT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
 # What stands before the colon of a subject.
 SUBJECT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "feed": "tin số",
+        "handover": "lần chuyển ký số",
+        "site-handover": "lần nhận ký thay số",
         "person": "người số",
         "dose": "mũi số",
         "visit": "lượt đến số",
@@ -83,6 +95,7 @@ SUBJECT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "day": "ngày",
         "node": "nút",
         "certificate": "chứng thư",
+        "organisation-certificate": "chứng thư số",
     }
 )
 

@@ -25,6 +25,8 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "people": "Sửa thông tin, đính chính mũi tiêm",
         "work-lists": "Danh sách cần xử lý",
         "signing": "Ký",
+        "token": "Kiểm tra token",
+        "certificates": "Chứng thư số",
         "closing": "Chốt ngày",
         "reports": "Báo cáo và xuất tệp",
         "sync": "Đồng bộ với trung tâm",

@@ -17,9 +17,11 @@ from edge.web.desks.edit_form import whole
 from edge.web.frame.access import allow, current_user
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
-from edge.web.office.signing import NO_PROBLEM, Problem, is_software, key, preview_page
+from edge.web.frame.security import came_over_lan
+from edge.web.office.signing import NO_PROBLEM, Problem, is_software, key, preview_page, selection
 from edge.web.office.signing_choice import choice_of, typed
 from edge.web.office.signing_preview import PURPOSES, preview_of
+from edge.web.office.turn_order import cut
 from edge.workflow.approve_selection import (
     approve,
     ask_approval,
@@ -27,7 +29,7 @@ from edge.workflow.approve_selection import (
     refuse_approval,
     withdraw_approval,
 )
-from sync_protocol.signers.token_errors import TokenCode
+from edge.workflow.plan_passes import require_unchanged
 
 blueprint = Blueprint("approvals", __name__)
 
@@ -44,22 +46,34 @@ STATES: Final = {
 @blueprint.post("/sign/approvals")
 @allow(Role.SIGNER)
 def ask() -> Response:
-    """Ask for the approval of what was previewed."""
-    open_node, choice = node(), choice_of(key())
+    """Ask for the approval of what was previewed; what is more than one turn may sign is asked for turn by turn."""
+    open_node, choice, user = node(), choice_of(key()), current_user()
     try:
         shown = bytes.fromhex(request.form.get("approved", ""))
     except ValueError:
         raise BadRequest from None
-    approval_id = ask_approval(
-        open_node.database,
-        open_node.shelf.catalogue().policy,
-        sorted(choice.ticked or ()),
-        shown=shown,
-        late_reason=choice.late_reason,
-        user=current_user(),
-        now=open_node.clock.now(),
-    )
-    return redirect(url_for("approvals.show", approval_id=approval_id), 303)
+    now, policy = open_node.clock.now(), open_node.shelf.catalogue().policy
+    with open_node.database.read() as tables:
+        found = selection(tables, choice)
+        require_unchanged(found, shown)
+        parts = cut(tables, policy, found, now=now)
+    if not parts:
+        raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
+    asked = [
+        ask_approval(
+            open_node.database,
+            policy,
+            part.sequences,
+            shown=part.shown,
+            late_reason=choice.late_reason,
+            user=user,
+            now=now,
+        )
+        for part in parts
+    ]
+    if len(asked) > 1:
+        return redirect(url_for("approvals.index"), 303)
+    return redirect(url_for("approvals.show", approval_id=asked[0]), 303)
 
 
 @blueprint.get("/sign/approvals")
@@ -144,6 +158,6 @@ def approval_page(approval_id: int, problem: Problem = NO_PROBLEM) -> str:
         remark=typed("remark"),
         problem=problem,
         name_codes=(PassCode.SIGNER_NAME, PassCode.APPROVAL_SELF),
-        sure_code=TokenCode.PIN_COUNT_LOW,
         is_software=is_software(),
+        is_elsewhere=came_over_lan(),
     )

@@ -194,6 +194,8 @@ def _address(reason: str, day: str) -> str:
         return url_for("signing.choose")
     if reason == Waiting.UNSENT:
         return url_for("sync.show")
+    if reason == Waiting.HANDED:
+        return url_for("handover.show")
     return url_for("today.waiting", reason=reason, day=day)
 
 

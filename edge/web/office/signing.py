@@ -26,8 +26,10 @@ from edge.store.settings import Setting
 from edge.store.signing_queue import LEAST_DIGITS, LEAST_LETTERS, Wanted
 from edge.web.frame import drafts
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.certificate_words import certificate_notice
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
+from edge.web.frame.security import came_over_lan
 from edge.web.office.signing_choice import (
     MOST_TICKED,
     TURNS,
@@ -42,9 +44,9 @@ from edge.web.office.signing_choice import (
 )
 from edge.web.office.signing_list import DAY_BUTTONS, address_of, passes_today, read_wanted, signing_list
 from edge.web.office.signing_preview import PURPOSES, preview_of
+from edge.web.office.turn_work import Turn, signing_turns
 from edge.workflow.plan_passes import Selection, outline_selection, signing_rules
 from sync_protocol.days import local_day
-from sync_protocol.signers.token_errors import TokenCode
 
 blueprint = Blueprint("signing", __name__)
 
@@ -144,8 +146,8 @@ def choose_page(problem: Problem = NO_PROBLEM) -> str:
             asked=sum(one.state is ApprovalState.ASKED and one.asked_by != user.user_id for one in pending),
             agreed=sum(one.state is ApprovalState.APPROVED and one.decided_by != user.user_id for one in pending),
             problem=problem,
-            sure_code=TokenCode.PIN_COUNT_LOW,
-            is_software=is_software(),
+            notice=certificate_notice(open_node, tables, now=now),
+            more=_more(),
             most=MOST_TICKED,
             turns=TURNS,
             day_buttons=DAY_BUTTONS,
@@ -173,8 +175,8 @@ def preview_page(problem: Problem = NO_PROBLEM) -> str:
         needs_approval=needs_approval,
         problem=problem,
         name_codes=(PassCode.SIGNER_NAME, PassCode.APPROVAL_SELF),
-        sure_code=TokenCode.PIN_COUNT_LOW,
         is_software=is_software(),
+        is_elsewhere=came_over_lan(),
     )
 
 
@@ -247,6 +249,12 @@ def _span() -> Sequence[int]:
     if not (is_number(first) and is_number(last)):
         return ()
     return range(int(first), min(int(last) + 1, int(first) + _MOST_PASSES))
+
+
+def _more() -> Turn | None:
+    """The turn that has just signed a part of what was previewed, while the rest of it is still unsigned."""
+    turn = signing_turns().get(request.args.get("turn", ""), current_user().user_id)
+    return turn if turn is not None and turn.order.rest else None
 
 
 def _nothing_words() -> Words:

@@ -73,6 +73,11 @@ class Preview:
         return sum(kind.people for kind in self.kinds)
 
     @property
+    def turns(self) -> int:
+        """How often the PIN is typed."""
+        return len({one.turn for one in self.passes})
+
+    @property
     def spoken(self) -> str:
         """The beginning of the digest in two groups."""
         half = _SPOKEN_CHARS // 2

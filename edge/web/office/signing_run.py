@@ -1,22 +1,19 @@
-"""The signature: what was previewed or approved goes to the token once; an interrupted pass is finished or given up.
+"""The signature is ordered: what was previewed or approved, and nothing else; an open pass is finished or given up.
 
-The PIN goes from the form's body to the signer and stays nowhere: in no page, no store, no log, no address.
+Everything is checked here, before a PIN is asked for. The turn at the token goes on in `turn_work`, and its page is in
+`signing_turn`: the PIN comes to neither.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
-from edge.clients.signer_setting import signer_uri
 from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
 from edge.domain.roles import Role
-from edge.domain.signing_pass import PassPlan
 from edge.domain.waiting import Waiting
 from edge.store import approvals, page_queries, passes, settings
 from edge.store.approvals import ApprovalState
@@ -29,49 +26,34 @@ from edge.web.frame.problems import error_words
 from edge.web.office.approvals_page import approval_page
 from edge.web.office.signing import Problem, choose_page, key, preview_page, selection
 from edge.web.office.signing_choice import choice_of, typed
-from edge.workflow.approve_selection import plan_approved
-from edge.workflow.plan_passes import plan_selection
+from edge.web.office.signing_turn import begin_turn, order_again, turn_page
+from edge.web.office.turn_order import TurnOrder, cut
+from edge.web.office.turn_work import signing_turns
+from edge.workflow.approve_selection import current_selection
+from edge.workflow.plan_passes import require_unchanged
 from edge.workflow.prepare_pass import Officer
-from edge.workflow.sign_pass import abandon_pass, resume_pass, sign_plan
+from edge.workflow.sign_pass import abandon_pass, resume_pass
 from sync_protocol.errors import ProtocolError
-from sync_protocol.signers.opening import open_signer
 from sync_protocol.signers.token_errors import TokenError
 
 blueprint = Blueprint("signing_run", __name__)
-
-_NOTHING: Final = PassPlan((), ())
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one click is to sign; `signed` are the doses that the first of two clicks has signed already."""
-
-    plan: PassPlan
-    late_reason: str = ""
-    approval_id: int | None = None
-    signed: Sequence[int] = ()
 
 
 @blueprint.post("/sign/run")
 @allow(Role.SIGNER)
 def run() -> Response:
-    """Sign what was previewed or approved, and nothing else."""
-    open_node = node()
-    now = open_node.clock.now()
-    approval_id = _approval_id()
-    turn = _ticked(now) if approval_id is None else _approved(approval_id, now)
-    if turn.signed:
-        return _done(turn.signed)
-    officer = Officer(
-        typed("officer"), late_reason=turn.late_reason, approval_id=turn.approval_id, by=current_user().name
-    )
-    if not officer.name:
-        # Said before the token is asked: no try of the PIN is spent on a form with a gap.
+    """Begin a turn that signs what was previewed or approved, and nothing else."""
+    approval_id, shown = _approval_id(), _shown()
+    found = signing_turns().find_key(shown.hex(), current_user().user_id)
+    signed = _signed(approval_id)
+    if signed:
+        # A second click on the same button: the first one has signed, all of it or its first turn.
+        return redirect(turn_page(found.turn_id), 303) if found is not None else _done(signed)
+    if not typed("officer"):
+        # Said before the token is asked for: nobody types a PIN for a form with a gap.
         raise PassRefusedError(PassCode.SIGNER_NAME)
-    with open_signer(signer_uri(open_node.config), _pin, after_wrong_pin=_is_sure()) as signer:
-        turns = sign_plan(open_node.database, turn.plan, signer, officer=officer, now=now, entropy=open_node.entropy)
-        sealed = [one.pass_id for one in turns]
-    return redirect(url_for("signing.choose", first=sealed[0], last=sealed[-1]), 303)
+    order = _ticked(shown) if approval_id is None else _approved(approval_id, shown)
+    return begin_turn(order)
 
 
 @blueprint.post("/sign/resume")
@@ -82,12 +64,11 @@ def resume() -> Response:
     stored = _open_pass()
     if stored is None:
         raise PassRefusedError(PassCode.NONE_OPEN)
-    now, entropy, by = open_node.clock.now(), open_node.entropy, current_user().name
     if stored.state is PassState.PREPARED:
-        with open_signer(signer_uri(open_node.config), _pin, after_wrong_pin=_is_sure()) as signer:
-            resume_pass(open_node.database, signer, now=now, entropy=entropy, by=by)
-    else:
-        resume_pass(open_node.database, None, now=now, entropy=entropy, by=by)
+        return begin_turn(order_again(stored))
+    # The token has signed: what is left needs neither it nor a PIN.
+    by = current_user().name
+    resume_pass(open_node.database, None, now=open_node.clock.now(), entropy=open_node.entropy, by=by)
     return redirect(url_for("signing.choose", first=stored.pass_id, last=stored.pass_id), 303)
 
 
@@ -104,7 +85,7 @@ def abandon() -> Response:
 @blueprint.errorhandler(ProtocolError)
 @blueprint.errorhandler(PassRefusedError)
 def refused(error: Exception) -> tuple[str, int]:
-    """Show the same page again with what was typed, and the problem beside it. The PIN is never shown again."""
+    """Show the same page again with what was typed, and the problem beside it."""
     problem = Problem(*error_words(error))
     if _open_pass() is None:
         approval_id = _approval_id()
@@ -115,41 +96,47 @@ def refused(error: Exception) -> tuple[str, int]:
     return choose_page(problem), 409
 
 
-def _ticked(now: int) -> Turn:
-    """What the user has ticked, if it still is what the preview showed."""
-    open_node, choice = node(), choice_of(key())
-    with open_node.database.read() as tables:
-        outline = selection(tables, choice).outline
-        needs_approval = settings.get(tables, Setting.APPROVAL_REQUIRED)
-    signed = [one.sequence for one in outline.refused if one.reason is Waiting.SIGNED]
-    if signed and not outline.passes:
-        # A second click on the same button: the first one has signed.
-        return Turn(_NOTHING, signed=signed)
-    if needs_approval:
-        raise PassRefusedError(PassCode.APPROVAL_MISSING)
-    plan = plan_selection(
-        open_node.database,
-        open_node.shelf.catalogue().policy,
-        sorted(choice.ticked or ()),
-        shown=_shown(),
-        now=now,
-        late_reason=choice.late_reason,
-    )
-    return Turn(plan, choice.late_reason)
-
-
-def _approved(approval_id: int, now: int) -> Turn:
-    """What another person has approved, if it still is what they saw."""
+def _signed(approval_id: int | None) -> Sequence[int]:
+    """The doses that the first of two clicks has signed already, if nothing of them is left or the approval is used."""
     open_node = node()
     with open_node.database.read() as tables:
-        found = approvals.get(tables, approval_id)
-        if found is None:
-            raise PassRefusedError(PassCode.APPROVAL_SETTLED)
-        if found.state is ApprovalState.USED:
-            return Turn(_NOTHING, signed=approvals.sequences(tables, approval_id))
+        if approval_id is not None:
+            found = approvals.get(tables, approval_id)
+            is_used = found is not None and found.state is ApprovalState.USED
+            return approvals.sequences(tables, approval_id) if is_used else ()
+        outline = selection(tables, choice_of(key())).outline
+    signed = [one.sequence for one in outline.refused if one.reason is Waiting.SIGNED]
+    return signed if not outline.passes or signing_turns().find_key(_shown().hex(), current_user().user_id) else ()
+
+
+def _ticked(shown: bytes) -> TurnOrder:
+    """What the user has ticked, if it still is what the preview showed."""
+    open_node, choice, user = node(), choice_of(key()), current_user()
+    with open_node.database.read() as tables:
+        found = selection(tables, choice)
+        if settings.get(tables, Setting.APPROVAL_REQUIRED):
+            raise PassRefusedError(PassCode.APPROVAL_MISSING)
+        require_unchanged(found, shown)
+        if not found.outline.passes:
+            raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
+        first, *rest = cut(tables, open_node.shelf.catalogue().policy, found, now=open_node.clock.now())
+    officer = Officer(typed("officer"), late_reason=choice.late_reason, by=user.name)
+    return TurnOrder(shown.hex(), first, officer, user, rest=tuple(rest))
+
+
+def _approved(approval_id: int, shown: bytes) -> TurnOrder:
+    """What another person has approved, if it still is what they saw."""
+    open_node, user, now = node(), current_user(), node().clock.now()
     policy = open_node.shelf.catalogue().policy
-    plan = plan_approved(open_node.database, policy, approval_id, user=current_user(), now=now)
-    return Turn(plan, found.late_reason, approval_id=approval_id)
+    with open_node.database.read() as tables:
+        found = approvals.get(tables, approval_id)
+        if found is None or found.state is not ApprovalState.APPROVED:
+            raise PassRefusedError(PassCode.APPROVAL_SETTLED)
+        current = current_selection(tables, policy, found, now=now)
+        require_unchanged(current, shown)
+        first, *_ = cut(tables, policy, current, now=now)
+    officer = Officer(typed("officer"), late_reason=found.late_reason, approval_id=approval_id, by=user.name)
+    return TurnOrder(shown.hex(), first, officer, user, approver=found.decider)
 
 
 def _done(signed: Sequence[int]) -> Response:
@@ -170,14 +157,6 @@ def _shown() -> bytes:
 def _approval_id() -> int | None:
     text = request.form.get("approval", "")
     return whole(text) if text else None
-
-
-def _pin(_question: str) -> str:
-    return request.form.get("pin", "")
-
-
-def _is_sure() -> bool:
-    return request.form.get("sure", "") == "yes"
 
 
 def _open_pass() -> StoredPass | None:

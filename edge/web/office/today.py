@@ -14,6 +14,7 @@ from edge.domain.waiting import Waiting
 from edge.domain.work_list import Cause, returned_list
 from edge.store import standings
 from edge.web.frame.access import allow_signed_in
+from edge.web.frame.certificate_words import certificate_notice
 from edge.web.frame.charts import hours, shares
 from edge.web.frame.node import node
 from edge.web.frame.sentences import reason_words
@@ -36,10 +37,12 @@ def show() -> str:
     with open_node.database.read() as tables:
         # The hours of all days together say nothing, and would take reading every dose.
         rows = standings.standings(tables, facility=status.facility, day=day) if day else []
+        notice = certificate_notice(open_node, tables, now=now)
     is_today = day == local_day(now)
     return render_template(
         "office/today.html",
         status=status,
+        notice=notice,
         day=day,
         is_today=is_today,
         shares=shares(status.figures),
@@ -68,6 +71,8 @@ def _place(reason: str, day: str) -> str:
         return url_for("work_lists.show", list=reason, **days)
     if reason == Waiting.UNSENT:
         return url_for("sync.show")
+    if reason == Waiting.HANDED:
+        return url_for("handover.show")
     if reason in set(Waiting):
         state = reason if reason in (Waiting.LATE_REASON, Waiting.DOSE_DAY) else None
         return url_for("signing.choose", **(days or {"from": ALL_DAYS, "to": ALL_DAYS}), state=state)

@@ -1,0 +1,197 @@
+"""Verbs of delegated signing: a site hands doses over; the hub takes them, signs them, or gives them back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+
+from edge.cli_signing import ask_at_terminal, read_line, spoken_warnings
+from edge.cli_state import NOT_FINISHED, State, by_option, json_option, pass_state
+from edge.clients.signer_setting import signer_uri
+from edge.domain.pass_journal import PassCode, PassRefusedError
+from edge.store import handovers, hub_doses, passes
+from edge.store.hub_doses import SiteQueue
+from edge.web.frame.sentences import reason_words
+from edge.workflow.check_signer import signer_check
+from edge.workflow.hand_over import hand_over, handover_file
+from edge.workflow.prepare_pass import Officer
+from edge.workflow.sign_delegated import hand_back, late_reason_of, plan_delegated
+from edge.workflow.sign_pass import sign_pass
+from edge.workflow.take_handover import FILE_BYTES, import_handover
+from edge.workflow.watch_pin import watch_pin
+from sync_protocol.days import parse_day
+from sync_protocol.signers.opening import open_signer
+
+# For the owner of the file alone, although only the hub can open it.
+_MODE: Final = 0o600
+
+
+@click.command("hand-over")
+@click.option("--day", "days", multiple=True, metavar="DAY", help="Local day of the injections; repeatable.")
+@click.option(
+    "--to", "number", type=int, default=None, metavar="NUMBER", help="The delegation, where there are several."
+)
+@click.option("--reason", default="", help="Why the site does not sign itself; needed for a single day.")
+@click.option("--file", "file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Also to a stick.")
+@click.option("--again", type=int, default=None, metavar="HANDOVER", help="Only write the file of an earlier handover.")
+@by_option
+@json_option
+@pass_state
+def hand_over_doses(
+    state: State,
+    *,
+    days: tuple[str, ...],
+    number: int | None,
+    reason: str,
+    file: Path | None,
+    again: int | None,
+    by: str,
+) -> None:
+    """Hand unsigned doses over to the delegated signer: into the chain, and to a FILE for a stick."""
+    if file is not None and (file.exists() or not file.parent.is_dir()):
+        raise click.UsageError("FILE exists already, or its directory does not")
+    if bool(days) == (again is not None) or (again is not None and file is None):
+        raise click.UsageError("either --day, or --again with --file")
+    node = state.node()
+    made = (
+        [again]
+        if again is not None
+        else hand_over(
+            node.database,
+            node.shelf.catalogue().policy,
+            [parse_day(day, what="--day").isoformat() for day in days],
+            number=number,
+            shown=None,
+            reason=reason,
+            now=node.clock.now(),
+            by=by,
+            entropy=node.entropy,
+        )
+    )
+    with node.database.read() as tables:
+        found = [one for one in (handovers.find(tables, each) for each in made) if one is not None]
+    if not found:
+        raise click.UsageError("there is no such handover")
+    for one in found:
+        state.say(f"✓ Lần {one.handover_id}: {one.doses} mũi sẽ do {one.hub_name} ký.")
+    if file is not None:
+        _write(state, file, [one.handover_id for one in found])
+    state.emit({"ok": True, "handovers": [{"handover": one.handover_id, "doses": one.doses} for one in found]})
+
+
+@click.command("import-handover")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@by_option
+@json_option
+@pass_state
+def import_handover_file(state: State, file: Path, *, by: str) -> None:
+    """Take a site's unsigned doses from a FILE that came on a stick; a second time changes nothing."""
+    node = state.node()
+    with file.open("rb") as opened:
+        data = opened.read(FILE_BYTES + 1)
+    taken = import_handover(node.database, data, at=node.clock.now(), by=by)
+    state.say("✓ Đã nhận các mũi chờ ký thay." if taken else "Các mũi trong tệp đã nhận từ trước.")
+    state.emit({"ok": True, "handover": taken})
+
+
+@click.command("sign-delegated")
+@click.option("--site", required=True, metavar="CODE", help="Code of the site, or of one of its nodes.")
+@click.option("--preview", is_flag=True, help="Show what would be signed, and sign nothing.")
+@click.option("--signer", default="", metavar="URI", help="software:FILE.p12 or pkcs11:token=LABEL;serial=HEX.")
+@click.option("--officer", default="", help="Full name of the signing officer.")
+@click.option("--late-reason", default="", help="Instead of what the site said.")
+@click.option("--pin-stdin", is_flag=True, help="Read the PIN or password from standard input, one line.")
+@click.option("--after-wrong-pin", is_flag=True, help="Go on although the token has counted a wrong PIN.")
+@json_option
+@pass_state
+def sign_delegated(
+    state: State,
+    *,
+    site: str,
+    preview: bool,
+    signer: str,
+    officer: str,
+    late_reason: str,
+    pin_stdin: bool,
+    after_wrong_pin: bool,
+) -> None:
+    """Sign what waits of a site with the hub's certificate: one turn. Exit 3 when more waits."""
+    node = state.node()
+    queue = _queue(state, site)
+    now = node.clock.now()
+    with node.database.read() as tables:
+        plan = plan_delegated(tables, node.shelf.catalogue().policy, queue.node, now=now)
+        is_open = passes.open_pass(tables) is not None
+    planned = plan.planned
+    for why, number in plan.refused:
+        said = reason_words(why)
+        state.say(f"  chưa ký được {number} mũi: {said.vi}. {said.cure}")
+    if planned is None:
+        raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
+    state.say(f"  {queue.site_name}: {len(planned.doses)} mũi của {planned.people} người, còn {plan.left} mũi")
+    data = {"ok": True, "node": queue.node, "people": planned.people, "doses": len(planned.doses), "left": plan.left}
+    if preview:
+        state.emit(data)
+        return
+    if is_open:
+        raise PassRefusedError(PassCode.OPEN_ALREADY)
+    if not officer.strip():
+        raise PassRefusedError(PassCode.SIGNER_NAME)
+    who = Officer(officer, late_reason=late_reason or late_reason_of(queue))
+    ask = read_line if pin_stdin else ask_at_terminal
+    with (
+        spoken_warnings(state),
+        watch_pin(node.database, after_wrong_pin=after_wrong_pin, by=officer.strip(), now=node.clock.now),
+        open_signer(
+            signer_uri(node.config, signer),
+            ask,
+            after_wrong_pin=after_wrong_pin,
+            check=signer_check(node.database, node.clock.now),
+        ) as key,
+    ):
+        sealed = sign_pass(node.database, planned, key, officer=who, now=node.clock.now(), entropy=node.entropy)
+    state.say(f"✓ Lô ký số {sealed.batch_number}: {sealed.people} người, {sealed.doses} mũi của {queue.site_name}.")
+    state.emit({**data, "batch_number": sealed.batch_number, "bundle": sealed.bundle})
+    if plan.left:
+        click.get_current_context().exit(NOT_FINISHED)
+
+
+@click.command("hand-back")
+@click.option("--site", required=True, metavar="CODE", help="Code of the site, or of one of its nodes.")
+@click.option("--dose", "sequences", type=int, multiple=True, required=True, help="Number of the dose; repeatable.")
+@click.option("--reason", required=True, help="Why the hub does not sign it, for the site.")
+@by_option
+@json_option
+@pass_state
+def hand_back_doses(state: State, *, site: str, sequences: tuple[int, ...], reason: str, by: str) -> None:
+    """Give doses that wait back to their site."""
+    node = state.node()
+    queue = _queue(state, site)
+    number = hand_back(
+        node.database, queue.node, sequences, reason=reason, now=node.clock.now(), by=by, entropy=node.entropy
+    )
+    state.say(f"✓ Trả lại {queue.site_name} {number} mũi.")
+    state.emit({"ok": True, "node": queue.node, "doses": number})
+
+
+def _queue(state: State, site: str) -> SiteQueue:
+    """The longest waiting queue of this site or node. Raises PassRefusedError NOTHING_TO_SIGN."""
+    with state.node().database.read() as tables:
+        found = next((one for one in hub_doses.queues(tables) if site in (one.site, one.node)), None)
+    if found is None:
+        raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
+    return found
+
+
+def _write(state: State, file: Path, numbers: list[int]) -> None:
+    """One file for each handover: the first under the name given, further ones with their number before the ending."""
+    node = state.node()
+    for place, number in enumerate(numbers):
+        _found, data = handover_file(node.database, number, entropy=node.entropy)
+        target = file if place == 0 else file.with_name(f"{file.stem}-{number}{file.suffix}")
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as opened:  # noqa: PTH123
+            opened.write(data)
+        state.say(f"✓ Tệp {target.name}: mang sang đơn vị ký thay.")
