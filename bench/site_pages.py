@@ -15,8 +15,9 @@ from tests.browser.visitor import make_node
 _ARGUMENT: Final = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
 # Made by a page, kept in memory, and gone when it was fetched: no address names one beforehand.
 _PASSING: Final = frozenset({"work_id", "plan_id", "approval_id", "turn_id", "trial_id", "filename"})
-# Of these the large site has none: it signs for itself alone.
+# The large site signs for itself alone: it has none of these, and refuses a preview of what it could hand over.
 _ABSENT: Final = frozenset({"handover_id", "site_node"})
+_REFUSED: Final = frozenset({"handover.preview"})
 CLOSED_DAY: Final = "2022-04-10"
 _HELP: Final = ("start", "injection", "signing")
 _REASONS: Final = ("identity-mismatch", "identity-waiting", "unsigned", "dose-duplicate")
@@ -63,7 +64,7 @@ def addresses(directory: Path, people: int) -> dict[str, list[str]]:
             for query in _QUERIES.get(endpoint, ("",))
         ]
         for endpoint, rule in rules
-        if not (_PASSING | _ABSENT) & set(_ARGUMENT.findall(rule))
+        if endpoint not in _REFUSED and not (_PASSING | _ABSENT) & set(_ARGUMENT.findall(rule))
     }
 
 

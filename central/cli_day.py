@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from central.bootstrap import open_store
-from central.cli_state import State, json_option, pass_state, say
+from central.cli_state import State, json_option, pass_state, say, spoken_warnings
 from central.config import load_config
 from central.store.artefact_files import write_artefact
 from central.store.database import require_newest
@@ -39,7 +39,11 @@ def end_of_day(state: State) -> None:
         TextColumn("mũi"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar, centre.open_signer() as signer:
+    with (
+        spoken_warnings(),
+        Progress(*columns, console=Console(stderr=True), transient=True) as bar,
+        centre.open_signer() as signer,
+    ):
         task = bar.add_task("", total=None)
         result = run_day(
             centre.engine,

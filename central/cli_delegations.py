@@ -90,8 +90,6 @@ def list_delegations(state: State) -> None:
 def _words(held: HeldDelegation) -> str:
     until = "không thời hạn"
     if held.valid_until is not None:
-        until = "không thời hạn"
-    if held.valid_until is not None:
         # The end is the first instant after the last day, so the second before it lies on that day.
         until = f"đến hết {_day(max(held.valid_from, held.valid_until - 1))}"
     return f"{held.hub} ký cho {held.site} ({_KINDS[held.kind]}), từ {_day(held.valid_from)}, {until}"

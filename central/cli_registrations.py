@@ -82,7 +82,7 @@ def _say(one: WaitingRequest) -> None:
     say(f"{request.facility} ({one.facility_name}), nút {request.node}: số {request.serial}, {how}")
     say(f"  người ký {request.officer}, gửi ngày {local_day(request.asked_at)}")
     if certificate is not None:
-        until = certificate.not_after.date().isoformat()
+        until = local_day(int(certificate.not_after.timestamp()))
         say(f"  tổ chức {organisation_of(certificate) or '(không ghi)'}, hết hạn {until}")
     if one.held_officer is not None:
         say(f"  ! số này đang đăng ký cho người ký {one.held_officer or '(con dấu của cơ sở)'}")

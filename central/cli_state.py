@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +56,18 @@ ENTROPY = SystemEntropy()
 def say(words: str) -> None:
     """Says something to the person at the terminal."""
     click.echo(words, err=True)
+
+
+@contextmanager
+def spoken_warnings() -> Iterator[None]:
+    """Warnings (a software key instead of an HSM) become a line of words."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for text in dict.fromkeys(str(warning.message) for warning in caught):
+                say(f"! {text}")
 
 
 def json_option(command: _Command) -> _Command:

@@ -106,8 +106,8 @@ def fetch_crls(state: State) -> None:
         say_questioned(one.crl.questioned if one.crl else ())
     if not found:
         say("Không chứng thư nào ghi địa chỉ danh sách thu hồi; hãy nhập bằng import-crl.")
-    is_news = any(one.crl is not None and one.crl.is_new for one in found)
-    told = tell_revocations(centre.engine, keys=centre.keys, now=now) if is_news else 0
+    # Also where no list is new: the last call may have been cut off between the list and the telling.
+    told = tell_revocations(centre.engine, keys=centre.keys, now=now)
     failed = fetching.failed(found)
     state.emit({"ok": not failed, "addresses": [fetched_data(one) for one in found], "nodes_told": told})
     if failed:

@@ -28,7 +28,7 @@ from edge.web.desks import (
     slip,
     vials,
 )
-from edge.web.frame import access, drafts, formats, guard, language, long_work, problems, security
+from edge.web.frame import access, desk_turn, drafts, formats, guard, language, long_work, problems, security
 from edge.web.frame.header import frame
 from edge.web.frame.node import Behind, attach, require_enrolment
 from edge.web.house import (
@@ -37,7 +37,6 @@ from edge.web.house import (
     certificates,
     devices,
     first_account,
-    registration_turn,
     settings_page,
     sync,
     token,
@@ -57,7 +56,6 @@ from edge.web.office import (
     signing_turn,
     today,
     token_trial,
-    turn_work,
     work_lists,
 )
 from edge.workflow.exchange import ExchangeResult
@@ -89,8 +87,7 @@ def create_app(
     devices.install(app, lan)
     long_work.install(app, node.clock.now)
     node.database.before_close(long_work.long_work(app).stop)
-    node.database.before_close(turn_work.install(app).stop)
-    node.database.before_close(registration_turn.install(app).stop)
+    node.database.before_close(desk_turn.install(app).stop)
     security.install(
         app,
         (require_enrolment, guard.require),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import click
 
@@ -10,12 +11,20 @@ from edge.bootstrap import Node
 from edge.cli_signing import ask_at_terminal, read_line, spoken_warnings
 from edge.cli_state import State, by_option, json_option, pass_state
 from edge.clients.signer_setting import signer_uri
-from edge.domain.certificate_standing import Standing
+from edge.domain.certificate_standing import CertificateState, Standing
 from edge.workflow.certificate_standings import site_standings
+from edge.workflow.open_key import KeyAsked, open_key
 from edge.workflow.register_certificate import Asked, check_request, register_certificate, register_serial
-from edge.workflow.watch_pin import watch_pin
 from sync_protocol.days import local_day
-from sync_protocol.signers.opening import open_signer
+
+_STATES: Final[Mapping[CertificateState, str]] = {
+    CertificateState.ASKED: "chờ trung tâm quyết định",
+    CertificateState.REGISTERED: "đã đăng ký",
+    CertificateState.REFUSED: "không được đăng ký",
+    CertificateState.ENDED: "hết đăng ký",
+    CertificateState.EXPIRED: "hết hạn",
+    CertificateState.REVOKED: "đã bị thu hồi",
+}
 
 
 @click.command("certificates")
@@ -28,7 +37,7 @@ def certificates(state: State) -> None:
         found = site_standings(tables, now=node.clock.now())
     for one in found:
         until = "" if one.not_after is None else f", đến {local_day(one.not_after)}"
-        state.say(f"{one.serial}: {one.state.value}{until} {one.organisation}")
+        state.say(f"{one.serial} {one.organisation}: {_STATES[one.state] if one.is_sent else 'chờ gửi'}{until}")
     if not found:
         state.say("Máy chưa biết chứng thư số nào của cơ sở.")
     state.emit({"ok": True, "certificates": _data(found)})
@@ -70,16 +79,14 @@ def register(
         )
     else:
         ask = read_line if pin_stdin else ask_at_terminal
-        with (
-            spoken_warnings(state),
-            watch_pin(node.database, after_wrong_pin=after_wrong_pin, by=by, now=node.clock.now),
-            open_signer(
-                signer_uri(node.config, signer),
-                ask,
-                after_wrong_pin=after_wrong_pin,
-                check=lambda found: check_request(node.database, found, officer=name, now=node.clock.now()),
-            ) as key,
-        ):
+        wanted = KeyAsked(
+            signer_uri(node.config, signer),
+            by,
+            check=lambda found: check_request(node.database, found, officer=name, now=node.clock.now()),
+            now=node.clock.now,
+            after_wrong_pin=after_wrong_pin,
+        )
+        with spoken_warnings(state), open_key(node.database, wanted, ask) as key:
             asked = register_certificate(
                 node.database, key, officer=name, by=by, now=node.clock.now(), entropy=node.entropy
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,18 +13,20 @@ from edge.cli_signing import ask_at_terminal, read_line, spoken_warnings
 from edge.cli_state import NOT_FINISHED, State, by_option, json_option, pass_state
 from edge.clients.signer_setting import signer_uri
 from edge.domain.pass_journal import PassCode, PassRefusedError
-from edge.store import handovers, hub_doses, passes
+from edge.domain.signing_pass import PlannedPass
+from edge.store import approvals, handovers, hub_doses, passes, settings
 from edge.store.hub_doses import SiteQueue
+from edge.store.settings import Setting
 from edge.web.frame.sentences import reason_words
 from edge.workflow.check_signer import signer_check
 from edge.workflow.hand_over import hand_over, handover_file
+from edge.workflow.open_key import KeyAsked, open_key
 from edge.workflow.prepare_pass import Officer
-from edge.workflow.sign_delegated import hand_back, late_reason_of, plan_delegated
+from edge.workflow.sign_delegated import hand_back, plan_delegated
 from edge.workflow.sign_pass import sign_pass
 from edge.workflow.take_handover import FILE_BYTES, import_handover
-from edge.workflow.watch_pin import watch_pin
+from edge.workflow.use_approval import plan_approved
 from sync_protocol.days import parse_day
-from sync_protocol.signers.opening import open_signer
 
 # For the owner of the file alone, although only the hub can open it.
 _MODE: Final = 0o600
@@ -98,7 +101,8 @@ def import_handover_file(state: State, file: Path, *, by: str) -> None:
 
 
 @click.command("sign-delegated")
-@click.option("--site", required=True, metavar="CODE", help="Code of the site, or of one of its nodes.")
+@click.option("--site", default="", metavar="CODE", help="Code of the site, or of one of its nodes.")
+@click.option("--approval", type=int, default=None, metavar="NUMBER", help="Sign what was approved, and nothing else.")
 @click.option("--preview", is_flag=True, help="Show what would be signed, and sign nothing.")
 @click.option("--signer", default="", metavar="URI", help="software:FILE.p12 or pkcs11:token=LABEL;serial=HEX.")
 @click.option("--officer", default="", help="Full name of the signing officer.")
@@ -111,6 +115,7 @@ def sign_delegated(
     state: State,
     *,
     site: str,
+    approval: int | None,
     preview: bool,
     signer: str,
     officer: str,
@@ -119,43 +124,38 @@ def sign_delegated(
     after_wrong_pin: bool,
 ) -> None:
     """Sign what waits of a site with the hub's certificate: one turn. Exit 3 when more waits."""
+    if bool(site) == (approval is not None) or (approval is not None and late_reason):
+        raise click.UsageError("either --site, or --approval, which says the reason too")
     node = state.node()
-    queue = _queue(state, site)
-    now = node.clock.now()
-    with node.database.read() as tables:
-        plan = plan_delegated(tables, node.shelf.catalogue().policy, queue.node, now=now)
-        is_open = passes.open_pass(tables) is not None
-    planned = plan.planned
-    for why, number in plan.refused:
-        said = reason_words(why)
-        state.say(f"  chưa ký được {number} mũi: {said.vi}. {said.cure}")
-    if planned is None:
-        raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
-    state.say(f"  {queue.site_name}: {len(planned.doses)} mũi của {planned.people} người, còn {plan.left} mũi")
-    data = {"ok": True, "node": queue.node, "people": planned.people, "doses": len(planned.doses), "left": plan.left}
+    wanted = _next_turn(state, site) if approval is None else _approved_turn(state, approval, officer)
+    planned = wanted.planned
+    state.say(f"  {wanted.site_name}: {len(planned.doses)} mũi của {planned.people} người, còn {wanted.left} mũi")
+    counts = {"people": planned.people, "doses": len(planned.doses), "left": wanted.left}
+    data = {"ok": True, "node": planned.doses[0].node, **counts}
     if preview:
         state.emit(data)
         return
-    if is_open:
-        raise PassRefusedError(PassCode.OPEN_ALREADY)
+    with node.database.read() as tables:
+        if passes.open_pass(tables) is not None:
+            raise PassRefusedError(PassCode.OPEN_ALREADY)
+        if approval is None and settings.get(tables, Setting.APPROVAL_REQUIRED):
+            raise PassRefusedError(PassCode.APPROVAL_MISSING)
     if not officer.strip():
         raise PassRefusedError(PassCode.SIGNER_NAME)
-    who = Officer(officer, late_reason=late_reason or late_reason_of(queue))
+    who = Officer(officer, late_reason=late_reason or wanted.late_reason, approval_id=approval)
     ask = read_line if pin_stdin else ask_at_terminal
-    with (
-        spoken_warnings(state),
-        watch_pin(node.database, after_wrong_pin=after_wrong_pin, by=officer.strip(), now=node.clock.now),
-        open_signer(
-            signer_uri(node.config, signer),
-            ask,
-            after_wrong_pin=after_wrong_pin,
-            check=signer_check(node.database, node.clock.now),
-        ) as key,
-    ):
+    asked = KeyAsked(
+        signer_uri(node.config, signer),
+        officer.strip(),
+        now=node.clock.now,
+        check=signer_check(node.database, node.clock.now, officer=officer.strip()),
+        after_wrong_pin=after_wrong_pin,
+    )
+    with spoken_warnings(state), open_key(node.database, asked, ask) as key:
         sealed = sign_pass(node.database, planned, key, officer=who, now=node.clock.now(), entropy=node.entropy)
-    state.say(f"✓ Lô ký số {sealed.batch_number}: {sealed.people} người, {sealed.doses} mũi của {queue.site_name}.")
+    state.say(f"✓ Lô ký số {sealed.batch_number}: {sealed.people} người, {sealed.doses} mũi của {wanted.site_name}.")
     state.emit({**data, "batch_number": sealed.batch_number, "bundle": sealed.bundle})
-    if plan.left:
+    if wanted.left:
         click.get_current_context().exit(NOT_FINISHED)
 
 
@@ -175,6 +175,41 @@ def hand_back_doses(state: State, *, site: str, sequences: tuple[int, ...], reas
     )
     state.say(f"✓ Trả lại {queue.site_name} {number} mũi.")
     state.emit({"ok": True, "node": queue.node, "doses": number})
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one turn signs for a site; `left`: doses that wait for the next."""
+
+    planned: PlannedPass
+    site_name: str
+    late_reason: str
+    left: int = 0
+
+
+def _next_turn(state: State, site: str) -> _Wanted:
+    """The next turn of a site; says what of it cannot be signed. Raises PassRefusedError NOTHING_TO_SIGN."""
+    node, queue = state.node(), _queue(state, site)
+    with node.database.read() as tables:
+        plan = plan_delegated(tables, node.shelf.catalogue().policy, queue.node, now=node.clock.now())
+    for why, number in plan.refused:
+        said = reason_words(why)
+        state.say(f"  chưa ký được {number} mũi: {said.vi}. {said.cure}")
+    if plan.planned is None:
+        raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
+    return _Wanted(plan.planned, queue.site_name, plan.late_reason, left=plan.left)
+
+
+def _approved_turn(state: State, approval_id: int, officer: str) -> _Wanted:
+    """What was approved. Raises click.UsageError if it is about own doses, and PassRefusedError as `plan_approved`."""
+    node = state.node()
+    with node.database.read() as tables:
+        found = approvals.get(tables, approval_id)
+    policy, now = node.shelf.catalogue().policy, node.clock.now()
+    plan = plan_approved(node.database, policy, approval_id, user=None, officer=officer, now=now)
+    if found is None or found.for_site is None:
+        raise click.UsageError("this approval is about doses of this site itself: sign --approval")
+    return _Wanted(plan.passes[0], found.for_site.site_name, found.late_reason)
 
 
 def _queue(state: State, site: str) -> SiteQueue:

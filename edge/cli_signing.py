@@ -18,13 +18,15 @@ from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
 from edge.domain.signing_filter import parse_filter
 from edge.domain.signing_pass import PassPlan
 from edge.domain.waiting import WORDS
-from edge.store import passes
+from edge.store import approvals, passes, settings
+from edge.store.approvals import ApprovalState
+from edge.store.settings import Setting
 from edge.workflow.check_signer import signer_check
+from edge.workflow.open_key import KeyAsked, open_key
 from edge.workflow.plan_passes import plan_passes
 from edge.workflow.prepare_pass import Officer
 from edge.workflow.sign_pass import SealedPass, abandon_pass, resume_pass, sign_plan
-from edge.workflow.watch_pin import watch_pin
-from sync_protocol.signers.opening import open_signer
+from edge.workflow.use_approval import plan_approved
 from sync_protocol.signers.signer import Signer
 
 
@@ -34,6 +36,7 @@ from sync_protocol.signers.signer import Signer
 @click.option("--signer", default="", metavar="URI", help="software:FILE.p12 or pkcs11:token=LABEL;serial=HEX.")
 @click.option("--officer", default="", help="Full name of the signing officer.")
 @click.option("--approver", default="", help="Second person, where two must agree.")
+@click.option("--approval", type=int, default=None, metavar="NUMBER", help="Sign what was approved, and nothing else.")
 @click.option("--late-reason", default="", help="Why doses of earlier days are signed only now.")
 @click.option("--abandon", is_flag=True, help="Give up an unfinished pass; its doses can be chosen again.")
 @click.option("--pin-stdin", is_flag=True, help="Read the PIN or password from standard input, one line.")
@@ -48,6 +51,7 @@ def sign(
     signer: str,
     officer: str,
     approver: str,
+    approval: int | None,
     late_reason: str,
     abandon: bool,
     pin_stdin: bool,
@@ -63,13 +67,18 @@ def sign(
         state.say("✓ Đã hủy lượt ký dở dang." if given_up else "Không có lượt ký dở dang.")
         state.emit({"ok": True, "abandoned": given_up})
         return
-    plan = plan_passes(
-        node.database,
-        node.shelf.catalogue().policy,
-        now=node.clock.now(),
-        wanted=parse_filter(select),
-        late_reason=late_reason,
-    )
+    if approval is not None:
+        if select or approver or late_reason:
+            raise click.UsageError("--approval goes without --select, --approver and --late-reason: it says them all")
+        plan = _approved_plan(node, approval, officer)
+    else:
+        plan = plan_passes(
+            node.database,
+            node.shelf.catalogue().policy,
+            now=node.clock.now(),
+            wanted=parse_filter(select),
+            late_reason=late_reason,
+        )
     _tell_plan(state, plan)
     if preview:
         state.emit({"ok": True, **_plan_data(plan)})
@@ -78,21 +87,27 @@ def sign(
     operations = 0
     with node.database.read() as tables:
         open_pass = passes.open_pass(tables)
+        if approval is None and plan.passes and settings.get(tables, Setting.APPROVAL_REQUIRED):
+            # Said before the token is asked for; what is open already was allowed when it was begun.
+            if open_pass is None:
+                raise PassRefusedError(PassCode.APPROVAL_MISSING)
+            plan = PassPlan((), ())
     needs_token = bool(plan.passes) or (open_pass is not None and open_pass.state is PassState.PREPARED)
     if needs_token:
         if plan.passes and not officer.strip():
             raise PassRefusedError(PassCode.SIGNER_NAME)
-        uri = signer_uri(node.config, signer)
         ask = read_line if pin_stdin else ask_at_terminal
-        named = Officer(officer, approver=approver, late_reason=late_reason)
-        check, now = signer_check(node.database, node.clock.now), node.clock.now
+        named = Officer(officer, approver=approver, late_reason=late_reason, approval_id=approval)
+        asked = KeyAsked(
+            signer_uri(node.config, signer),
+            officer.strip(),
+            now=node.clock.now,
+            check=signer_check(node.database, node.clock.now, officer=officer.strip()),
+            after_wrong_pin=after_wrong_pin,
+        )
         # The open pass, if there is one, is finished with the first PIN.
         for turn in plan.turns or (PassPlan((), ()),):
-            with (
-                spoken_warnings(state),
-                watch_pin(node.database, after_wrong_pin=after_wrong_pin, by=officer.strip(), now=now),
-                open_signer(uri, ask, after_wrong_pin=after_wrong_pin, check=check) as key,
-            ):
+            with spoken_warnings(state), open_key(node.database, asked, ask) as key:
                 sealed += _tell(state, _sign(state, node, turn, key, officer=named))
                 operations += key.operations
     elif open_pass is not None:
@@ -102,6 +117,27 @@ def sign(
         state.say("Không có mũi tiêm nào chờ ký.")
     batches = [_data(one) for one in sealed]
     state.emit({"ok": True, **_plan_data(plan), "token_operations": operations, "sealed": batches})
+
+
+def _approved_plan(node: Node, approval_id: int, officer: str) -> PassPlan:
+    """What is left of an approval; a pass of it that is open is finished first, another one stands in the way.
+
+    Raises:
+        click.UsageError: it is about doses of another site.
+        PassRefusedError: OPEN_ALREADY, and as `plan_approved`.
+    """
+    with node.database.read() as tables:
+        found, stored = approvals.get(tables, approval_id), passes.open_pass(tables)
+        held = None if stored is None else approvals.of_pass(tables, stored.pass_id)
+    if found is not None and found.for_site is not None:
+        raise click.UsageError("this approval is about another site: sign-delegated --approval")
+    if stored is not None and (held is None or held.approval_id != approval_id):
+        raise PassRefusedError(PassCode.OPEN_ALREADY)
+    if held is not None and held.state is ApprovalState.USED:
+        # Its last pass is the open one: there is nothing beside it.
+        return PassPlan((), ())
+    policy, now = node.shelf.catalogue().policy, node.clock.now()
+    return plan_approved(node.database, policy, approval_id, user=None, officer=officer, now=now)
 
 
 def _sign(state: State, node: Node, plan: PassPlan, key: Signer, *, officer: Officer) -> list[SealedPass]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
 import click
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.bootstrap import SystemClock
+from edge.cli_signing import ask_at_terminal, read_line
 from edge.cli_state import REFUSED, State, json_option, pass_state
 from edge.config import read_config
 from edge.domain.token_checks import Check, CheckCode, Severity, check_words
@@ -56,7 +56,10 @@ def token(state: State, *, module: str, sign: bool, pin_stdin: bool, after_wrong
                 algorithm=wish,
             )
         )
-        with open_signer(uri, _read_line if pin_stdin else _ask, after_wrong_pin=after_wrong_pin) as signer:
+        # The trail with the PINs that were refused is in the store, which nobody has opened here.
+        state.say("! Lệnh này không mở kho dữ liệu, nên không biết mã PIN đã bị nhập sai lần nào, và không nhớ lại.")
+        state.say("  Mỗi lần chạy chỉ thử mã một lần. Nếu sai, hỏi lại người giữ PIN trước khi chạy lần nữa.")
+        with open_signer(uri, read_line if pin_stdin else ask_at_terminal, after_wrong_pin=after_wrong_pin) as signer:
             made = sign_trial(signer)
             data["trial"] = {"algorithm": signer.algorithm.name, "operations": signer.operations, "bytes": len(made)}
         state.say("✓ Chữ ký thử đúng. Nó không có giá trị nào khác và không được lưu.")
@@ -181,12 +184,3 @@ def _certificate_data(certificate: CertificateReport, *, is_set: bool) -> dict[s
         "lines": list(certificate.lines),
         "checks": _checks(certificate.checks),
     }
-
-
-def _ask(prompt: str) -> str:
-    asked: str = click.prompt(prompt, hide_input=True, err=True)
-    return asked
-
-
-def _read_line(_prompt: str) -> str:
-    return sys.stdin.readline().rstrip("\r\n")

@@ -170,6 +170,16 @@ def check_text(text: str, *, what: str) -> None:
         raise ProtocolError(Code.FIELD_INVALID, f"{what}: must hold no control characters")
 
 
+def readable(text: str, *, max_chars: int) -> str:
+    """The nearest text that `check_text` lets pass: in NFC, cut, without what it refuses and without spare blanks.
+
+    For what was stored before it had to travel: a name of old must not keep a message from being made.
+    """
+    kept = (char if unicodedata.category(char) not in _REFUSED_CATEGORIES else " " for char in text)
+    tidy = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    return tidy[:max_chars].rstrip()
+
+
 # Printable ASCII and the composed Latin letters of Vietnamese: such text is NFC and holds nothing to refuse.
 _PLAIN: Final = re.compile(r"[ -~\u00c0-\u024f\u1ea0-\u1ef9]*")
 # Control, format, surrogate, private use, unassigned, line and paragraph separators.

@@ -79,3 +79,5 @@ REGISTRATIONS: Final = 50
 DELEGATIONS: Final = 1_000
 # Handovers that came by stick and travel along with the batch that signs their doses.
 CARRIED_HANDOVERS: Final = 50
+# All their doses together: each has to be unpacked before the batch can be judged, and one handover has no more.
+CARRIED_DOSES: Final = BATCH_DOSES

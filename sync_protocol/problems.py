@@ -106,7 +106,7 @@ PROBLEMS: Final[dict[Code, Problem]] = {
         "Không sử dụng dữ liệu này; báo bộ phận hỗ trợ.", "The Merkle proof does not lead to the root."),
     Code.RECEIPT_MISMATCH: Problem(422, "Biên nhận không thuộc về gói đã gửi.",
         "Gửi lại gói để lấy đúng biên nhận.", "The receipt is not for this bundle."),
-    Code.HEAD_INCONSISTENT: Problem(422, "Đầu sổ cái mâu thuẫn với đầu sổ cái đã biết.",
+    Code.HEAD_INCONSISTENT: Problem(422, "Đầu cây của sổ cái mâu thuẫn với đầu cây đã biết.",
         "Giữ nguyên dữ liệu và báo ngay cho trung tâm.", "The tree head contradicts one seen before."),
     # Nodes and their chains.
     Code.NODE_UNKNOWN: Problem(404, "Trung tâm không biết nút này.",
@@ -143,7 +143,7 @@ PROBLEMS: Final[dict[Code, Problem]] = {
     Code.DELEGATION: Problem(422, "Cơ sở không có ủy quyền ký tập trung đang có hiệu lực cho đơn vị và ngày tiêm này.",
         "Liên hệ trung tâm để đăng ký đơn vị đầu mối ký, hoặc cơ sở tự ký các mũi tiêm.",
         "No delegation covers this site, signer, time and day."),
-    Code.HANDOVER: Problem(422, "Có mũi tiêm mà cơ sở không bàn giao cho đơn vị đầu mối này, hoặc đã bị thay đổi.",
+    Code.HANDOVER: Problem(422, "Có mũi tiêm mà cơ sở không chuyển cho đơn vị đầu mối này, hoặc đã bị thay đổi.",
         "Đơn vị đầu mối chỉ ký hoặc trả lại đúng các mũi tiêm đã nhận; kiểm tra rồi làm lại.",
         "The site did not hand these doses over as they were signed or sent back."),
     Code.TIME_WINDOW: Problem(422, "Thời điểm ký không nằm trong khoảng thời gian chứng minh được.",

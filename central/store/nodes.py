@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, update
@@ -27,6 +27,14 @@ class NodeRow:
     epoch: int
     last_sequence: int
     last_heard_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewestKeys:
+    """The keys of a node's newest epoch: with the one it signs, to the other the centre seals."""
+
+    node_key: NodeKey
+    sealing_key: PublicKey
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,6 +77,12 @@ def list_nodes(connection: Connection) -> Sequence[NodeRow]:
 def find_node(connection: Connection, code: str) -> NodeRow | None:
     """The node with this code, or None."""
     return next((row for row in list_nodes(connection) if row.code == code), None)
+
+
+def states_of(connection: Connection, codes: Iterable[str]) -> dict[str, NodeState]:
+    """The states of these nodes, by code."""
+    rows = connection.execute(select(nodes.c.code, nodes.c.state).where(nodes.c.code.in_(list(codes))))
+    return {row[0]: NodeState(row[1]) for row in rows}
 
 
 def known_node(connection: Connection, code: str, *, epoch: int) -> KnownNode | None:
@@ -141,6 +155,14 @@ def node_keys(connection: Connection) -> list[NodeKey]:
         select(table.c.node, table.c.epoch, table.c.signing_key).order_by(table.c.node, table.c.epoch)
     )
     return [NodeKey(node=row[0], epoch=row[1], key=keys.load_public_key(row[2])) for row in rows]
+
+
+def newest_keys(connection: Connection, code: str) -> NewestKeys:
+    """The keys of a node that has been enrolled."""
+    table = node_epochs
+    statement = select(table.c.epoch, table.c.signing_key, table.c.sealing_key).where(table.c.node == code)
+    epoch, signing_key, sealing_key = connection.execute(statement.order_by(table.c.epoch.desc()).limit(1)).one()
+    return NewestKeys(NodeKey(code, epoch, keys.load_public_key(signing_key)), keys.load_public_key(sealing_key))
 
 
 def by_enrolment(connection: Connection) -> list[str]:

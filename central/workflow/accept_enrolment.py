@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from central.domain.node import NodeState
 from central.store import nodes
-from central.store.database import write_transaction
+from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.workflow.tell_delegations import retell_delegations
 from central.workflow.tell_registrations import tell_registrations
@@ -44,6 +44,9 @@ def accept_enrolment(sealed: bytes, *, engine: Engine, keys: KeyRing, now: int) 
     request = verified.request
     code_digest = hashlib.sha256(request.one_time_code).digest()
     with write_transaction(engine) as connection:
+        # Before the first row: an admission that holds the lock and needs the row would wait for this one, and this one
+        # for it.
+        lock_ledger(connection)
         # (2)
         enrolment = nodes.find_enrolment(connection, code_digest)
         if enrolment is None or enrolment.node != request.node:

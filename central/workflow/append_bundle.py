@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from central.domain.admission import CheckedBatch
 from central.domain.ledger import LedgerTree
+from central.domain.node import NodeState
 from central.domain.people import RegistryAnswer, person_key
 from central.domain.registration import CheckedRegistration
 from central.domain.verdicts import Background, JudgedDose, judge_doses, refusals, replaced_by
@@ -15,14 +16,21 @@ from central.store import bundles, closings, doses, ledger, nodes, people, trust
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.store.ledger import StoredHead
+from central.workflow.carried_handovers import check_still_handed
 from central.workflow.chain_place import place_problem
 from central.workflow.publish_sets import current_catalogue
-from central.workflow.take_handover import ArrivedBack, ArrivedHandover, take_handed_back, take_handover
+from central.workflow.take_handover import (
+    ArrivedBack,
+    ArrivedHandover,
+    check_waiting,
+    take_handed_back,
+    take_handover,
+)
 from central.workflow.take_registration import take_registration
 from central.workflow.tell_signed_doses import tell_signed_doses
 from sync_protocol.bundle import VerifiedBundle
 from sync_protocol.closing import DayClosing
-from sync_protocol.errors import Code
+from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.ledger_entry import ADMITTED, LedgerEntry, entry_leaf
 from sync_protocol.manifest import Checkpoint
 from sync_protocol.merkle import Tree
@@ -67,7 +75,7 @@ def append_bundle(
 
     Raises:
         PlaceError: another bundle took the place meanwhile.
-        ProtocolError: HEAD_INCONSISTENT.
+        ProtocolError: HEAD_INCONSISTENT, NODE_DENIED.
         StoreError: nothing is stored; the sender tries again.
         TokenError: the ledger key cannot sign now; nothing is stored.
     """
@@ -84,8 +92,11 @@ def append_bundle(
                 return answer
             node = nodes.known_node(connection, bundle.node, epoch=bundle.epoch)
             assert node is not None
+            if node.state is NodeState.DENIED:
+                raise ProtocolError(Code.NODE_DENIED, "bundle: the node was locked out meanwhile")
             if (place := place_problem(connection, verified, node)) is not None:
                 raise place
+            checked = _as_it_stands_now(connection, checked)
             newest = ledger.newest_head(connection)
             assert newest is not None
             # The ledger's time never goes back, even if the machine's clock did.
@@ -110,6 +121,19 @@ def append_bundle(
     finally:
         if not committed:
             tree.forget()
+
+
+def _as_it_stands_now(connection: Connection, checked: CheckedBundle) -> CheckedBundle:
+    """The bundle, or its refusal where another node of the hub has answered for its doses since it was checked."""
+    try:
+        if checked.back is not None:
+            check_waiting(connection, checked.back.back)
+        if checked.batch is not None and checked.batch.manifest.for_node:
+            content = checked.batch.verified.doses
+            check_still_handed(connection, checked.batch.manifest, content, carried=checked.carried)
+    except ProtocolError as error:
+        return CheckedBundle(checked.verified, batch=None, closing=None, answers=(), refusal=error.code)
+    return checked
 
 
 def _judge(connection: Connection, checked: CheckedBundle, *, now: int) -> list[JudgedDose]:

@@ -11,16 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from central.domain.delegation import HeldDelegation, HubGround, content_digest, ground_of
-from central.domain.node import NodeState
+from central.domain.delegation import HeldDelegation, HubGround, check_handed, content_digest, ground_of
+from central.domain.node import KnownNode, NodeState
 from central.store import delegations, handovers, nodes
 from central.store.database import read_transaction
 from central.workflow.take_handover import ArrivedHandover
+from sync_protocol import limits
 from sync_protocol.batch import parse_batch
 from sync_protocol.bundle import BundleKind, VerifiedBundle, parse_batch_body, parse_bundle, verify_bundle
 from sync_protocol.delegation import DelegationKind, one_day_bounds
+from sync_protocol.dose import Dose
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.handover import VerifiedHandover, handover_of, unpack_handover
+from sync_protocol.manifest import Manifest
 
 
 def carried_handovers(verified: VerifiedBundle, *, hub: str, engine: Engine) -> tuple[ArrivedHandover, ...]:
@@ -32,8 +35,9 @@ def carried_handovers(verified: VerifiedBundle, *, hub: str, engine: Engine) -> 
         engine: the store.
 
     Raises:
-        ProtocolError: codes of form, NODE_UNKNOWN, NODE_DENIED, SIGNATURE_INVALID, HANDOVER where it is for another
-            hub, DELEGATION where none covered it when the batch says it was signed.
+        ProtocolError: codes of form, NODE_UNKNOWN, NODE_DENIED, EPOCH, SIGNATURE_INVALID, BATCH_DOSES where more than
+            `CARRIED_DOSES` come along, HANDOVER where one is for another hub, DELEGATION where none covered it when the
+            batch says it was signed.
     """
     if verified.bundle.kind is not BundleKind.BATCH:
         return ()
@@ -43,8 +47,17 @@ def carried_handovers(verified: VerifiedBundle, *, hub: str, engine: Engine) -> 
     # The claimed time is held against the window later, with the whole statement.
     claimed_at = parse_batch(body.statement).statement.manifest.claimed_at
     with read_transaction(engine) as connection:
-        found = [_carried(connection, inner, hub=hub, claimed_at=claimed_at) for inner in body.carried]
-    return tuple(item for item in found if item is not None)
+        signed = [_verified(connection, inner) for inner in body.carried]
+        if any(found.handover.hub != hub for found, _ in signed):
+            raise ProtocolError(Code.HANDOVER, "batch.4: a handover for another facility")
+        if sum(found.handover.doses for found, _ in signed) > limits.CARRIED_DOSES:
+            raise ProtocolError(Code.BATCH_DOSES, f"batch.4: at most {limits.CARRIED_DOSES} doses come along")
+        return tuple(
+            _arrived(connection, found, node, claimed_at=claimed_at)
+            for found, node in signed
+            # What the centre has decides alone: doses that were handed back do not come again this way.
+            if handovers.find_handover(connection, found.digest) is None
+        )
 
 
 def hub_ground(carried: Sequence[ArrivedHandover], *, hub: str, engine: Engine) -> HubGround:
@@ -65,25 +78,48 @@ def hub_ground(carried: Sequence[ArrivedHandover], *, hub: str, engine: Engine) 
 
     def handed(node: str, sequences: Iterable[int]) -> Mapping[int, frozenset[bytes]]:
         with read_transaction(engine) as later:
-            kept = handovers.handed_contents(later, node, hub=hub, sequences=sequences)
-        contents: dict[int, set[bytes]] = defaultdict(set)
-        for item in carried:
-            for dose in item.doses if item.verified.node == node else ():
-                contents[dose.sequence].add(content_digest(dose))
-        for sequence, digests in kept.items():
-            contents[sequence] |= digests
-        return {sequence: frozenset(digests) for sequence, digests in contents.items()}
+            return _handed(later, carried, node, hub=hub, sequences=sequences)
 
     return HubGround([*held, *(_asked(item) for item in carried if item.ground.asks_day)], site_of, handed)
 
 
-def _carried(connection: Connection, inner: bytes, *, hub: str, claimed_at: int) -> ArrivedHandover | None:
-    found, site = _verified(connection, inner)
-    if found.handover.hub != hub:
-        raise ProtocolError(Code.HANDOVER, "batch.4: a handover for another facility")
-    if handovers.find_handover(connection, found.digest) is not None:
-        # What the centre has decides alone: doses that were handed back do not come again this way.
-        return None
+def check_still_handed(
+    connection: Connection, manifest: Manifest, doses: Sequence[Dose], *, carried: Sequence[ArrivedHandover]
+) -> None:
+    """Checks under the ledger lock that no other node of the hub has handed a dose of a delegated batch back meanwhile.
+
+    Raises:
+        ProtocolError: HANDOVER.
+    """
+    # The archive holds what a handover says once it is known, so what came along counts for new ones alone.
+    new = [item for item in carried if handovers.find_handover(connection, item.verified.digest) is None]
+
+    def handed(node: str, sequences: Iterable[int]) -> Mapping[int, frozenset[bytes]]:
+        return _handed(connection, new, node, hub=manifest.facility, sequences=sequences)
+
+    check_handed(manifest, doses, HubGround((), lambda _: manifest.for_facility, handed))
+
+
+def _handed(
+    connection: Connection, carried: Sequence[ArrivedHandover], node: str, *, hub: str, sequences: Iterable[int]
+) -> Mapping[int, frozenset[bytes]]:
+    wanted = set(sequences)
+    kept = handovers.handed_contents(connection, node, hub=hub, sequences=wanted)
+    contents: dict[int, set[bytes]] = defaultdict(set)
+    for item in carried:
+        for dose in item.doses if item.verified.node == node else ():
+            if dose.sequence in wanted:
+                contents[dose.sequence].add(content_digest(dose))
+    for sequence, digests in kept.items():
+        contents[sequence] |= digests
+    return {sequence: frozenset(digests) for sequence, digests in contents.items()}
+
+
+def _arrived(connection: Connection, found: VerifiedHandover, node: KnownNode, *, claimed_at: int) -> ArrivedHandover:
+    if found.epoch != node.head.epoch:
+        # A machine that was stolen or lost, and whose place another has taken, hands nothing over any more.
+        raise ProtocolError(Code.EPOCH, "batch.4: a handover of an epoch that is over")
+    site = node.facility
     return ArrivedHandover(
         verified=found,
         doses=unpack_handover(found.handover, node=found.node, facility=site),
@@ -92,20 +128,24 @@ def _carried(connection: Connection, inner: bytes, *, hub: str, claimed_at: int)
     )
 
 
-def _verified(connection: Connection, inner: bytes) -> tuple[VerifiedHandover, str]:
+def _verified(connection: Connection, inner: bytes) -> tuple[VerifiedHandover, KnownNode]:
     unverified = parse_bundle(inner)
     node = nodes.known_node(connection, unverified.claimed.node, epoch=unverified.claimed.epoch)
     if node is None or node.state is NodeState.WAITING:
         raise ProtocolError(Code.NODE_UNKNOWN, "batch.4: a handover of a node that is not enrolled")
     if node.state is NodeState.DENIED:
         raise ProtocolError(Code.NODE_DENIED, "batch.4: a handover of a node that is locked out")
-    return handover_of(verify_bundle(unverified, node.signing_key)), node.facility
+    return handover_of(verify_bundle(unverified, node.signing_key)), node
 
 
 def _asked(item: ArrivedHandover) -> HeldDelegation:
-    """The one-day delegation that is made with the batch if it is admitted."""
+    """The one-day delegation that is made with the batch if it is admitted.
+
+    That it was asked for in time is only the hub's claim, so it is over with the one on call.
+    """
     start, end = one_day_bounds(item.ground.asks_day)
     pair = item.ground.delegation
+    end = end if pair.valid_until is None else min(end, pair.valid_until)
     return HeldDelegation(
         number=pair.number,
         site=pair.site,

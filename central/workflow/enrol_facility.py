@@ -13,9 +13,11 @@ from central.store.database import write_transaction
 from central.store.facilities import Facility
 from central.store.key_store import KeyRing
 from central.store.published_sets import PublishedKind, newest_set
+from sync_protocol import limits
 from sync_protocol.dose import is_code
 from sync_protocol.enrolment_file import ONE_TIME_CODE_BYTES, EnrolmentFile, fingerprint, sign_enrolment_file
 from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.fields import readable
 from sync_protocol.sealing import Entropy
 
 
@@ -63,11 +65,16 @@ def enrol_facility(
         again: enrol anew a node that was enrolled, forked or restored.
 
     Raises:
-        ProtocolError: FIELD_INVALID for a code of another form, FACILITY_MISMATCH for a node of another facility,
-            NODE_DENIED for a node that is locked out.
+        ProtocolError: FIELD_INVALID for a code or a name of another form, FACILITY_MISMATCH for a node of another
+            facility, NODE_DENIED for a node that is locked out.
     """
     if not is_code(facility.code) or not is_code(node):
         raise ProtocolError(Code.FIELD_INVALID, "facility and node are codes of 2 to 12 of A-Z and 0-9")
+    # The name goes to nodes in several messages: one that they would not read is not taken here.
+    if not facility.name or facility.name != readable(facility.name, max_chars=limits.NAME_CHARS):
+        raise ProtocolError(
+            Code.FIELD_INVALID, f"facility: its name is NFC text of 1 to {limits.NAME_CHARS} characters"
+        )
     publisher = keys.publisher
     with write_transaction(engine) as connection:
         facilities.put_facility(connection, facility, at=now)

@@ -8,7 +8,7 @@ from central.domain.admission import Registration
 from central.domain.path_judge import PathJudge
 from central.domain.signature_standing import first_second, last_second
 from central.store import crls, facilities, trust
-from central.store.database import write_transaction
+from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.store.trust import CertificateRole
 from central.workflow.recheck_revocations import revocations_known
@@ -16,6 +16,7 @@ from central.workflow.tell_registrations import tell_registrations
 from sync_protocol.certificate import Certificate, pick_intermediates, verify_chain
 from sync_protocol.days import to_datetime
 from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.registration import check_officer
 
 
 def register_certificate(
@@ -39,11 +40,17 @@ def register_certificate(
         now: epoch seconds, UTC.
 
     Raises:
-        ProtocolError: FACILITY_MISMATCH where there is no such facility; CERTIFICATE_UNTRUSTED, CERTIFICATE_REVOKED,
+        ProtocolError: FIELD_INVALID for a name of an officer that no message carries; FACILITY_MISMATCH where there is
+            no such facility; CERTIFICATE_UNTRUSTED, CERTIFICATE_REVOKED,
             KEY_USAGE or CERTIFICATE_INVALID where the certificate at hand may not sign. Nothing is registered.
         TokenError: the publisher key cannot sign now; nothing is registered.
     """
+    if registration.officer:
+        check_officer(registration.officer)
     with write_transaction(engine) as connection:
+        # Before the first row: an admission that holds the lock and needs the row would wait for this one, and this one
+        # for it.
+        lock_ledger(connection)
         if facilities.find_facility(connection, facility) is None:
             raise ProtocolError(Code.FACILITY_MISMATCH, "facility: is not known to this centre")
         facilities.put_registration(connection, facility, serial, registration=registration, at=now)

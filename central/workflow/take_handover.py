@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from central.domain.delegation import Ground, HeldDelegation, ground_of
-from central.store import delegations, feed, handovers
+from central.domain.node import NodeState
+from central.store import delegations, feed, handovers, nodes
 from central.store.database import read_transaction
 from central.store.handovers import HandedState, StoredHandover
 from central.store.key_store import KeyRing
@@ -73,6 +74,9 @@ def check_handover(verified: VerifiedBundle, *, site: str, engine: Engine, now: 
     # (2)
     with read_transaction(engine) as connection:
         held = delegations.of_site(connection, site)
+        states = nodes.states_of(connection, {item.hub_node for item in held})
+        # A node that is locked out fetches nothing: what is handed to it would wait for ever.
+        held = [item for item in held if states[item.hub_node] is not NodeState.DENIED]
         known = handovers.find_handover(connection, found.digest)
         before = None if known is None else delegations.find_delegation(connection, known.delegation)
     # What a hub has brought along was let pass then, and its delegation may be over now.
@@ -127,12 +131,21 @@ def check_handed_back(verified: VerifiedBundle, *, hub: str, engine: Engine) -> 
     back = parse_handed_back(verified.bundle.body)
     with read_transaction(engine) as connection:
         held = handovers.find_handover(connection, back.handover)
-        states = handovers.states_of(connection, back.handover)
-    if held is None or held.hub != hub:
-        raise ProtocolError(Code.HANDOVER, "handed back: nothing of this name was handed to this facility")
+        if held is None or held.hub != hub:
+            raise ProtocolError(Code.HANDOVER, "handed back: nothing of this name was handed to this facility")
+        check_waiting(connection, back)
+    return ArrivedBack(back, hub)
+
+
+def check_waiting(connection: Connection, back: HandedBack) -> None:
+    """Checks that none of the doses was answered for; before the ledger lock, and again under it.
+
+    Raises:
+        ProtocolError: HANDOVER.
+    """
+    states = handovers.states_of(connection, back.handover)
     if any(states.get(sequence) is not HandedState.WAITING for sequence in back.sequences):
         raise ProtocolError(Code.HANDOVER, "handed back: a dose does not wait there")
-    return ArrivedBack(back, hub)
 
 
 def take_handed_back(
@@ -158,7 +171,10 @@ def _delegation_for(connection: Connection, arrived: ArrivedHandover, *, keys: K
     pair = ground.delegation
     # Another handover may have asked for the same day meanwhile; one that was ended early may be asked for again.
     known = delegations.one_day(connection, site=pair.site, hub=pair.hub, valid_from=start)
-    if known is not None and known.is_open(at):
+    if pair.valid_until is not None and pair.valid_until <= at:
+        # It came by stick, and nobody is on call any more: the day does not outlive that.
+        end = min(end, pair.valid_until)
+    if known is not None and (known.is_open(at) or (known.valid_until or 0) >= end):
         return known
     made = delegations.put_delegation(
         connection,

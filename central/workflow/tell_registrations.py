@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from central.domain.admission import Registration
 from central.domain.node import NodeState
 from central.store import crls, facilities, feed, nodes, registrations, trust
 from central.store.database import lock_ledger
@@ -13,6 +14,7 @@ from sync_protocol import limits
 from sync_protocol.certificate import Certificate, organisation_of
 from sync_protocol.errors import Code
 from sync_protocol.feed import FeedKind, verify_item
+from sync_protocol.fields import readable
 from sync_protocol.registration_list import (
     RegisteredCertificate,
     Registrations,
@@ -79,7 +81,7 @@ def registrations_of(connection: Connection, facility: str, *, now: int) -> Regi
             RegisteredCertificate(
                 serial=serial,
                 thumbprint=None if certificate is None else certificate.thumbprint,
-                officer=row.officer if row is not None else request.officer if request is not None else "",
+                officer=_officer(row, request),
                 state=state,
                 valid_from=_bounded(row.valid_from) if row is not None else 0,
                 valid_until=_bounded(row.valid_until) if row is not None and row.valid_until is not None else None,
@@ -103,6 +105,13 @@ def _state(request: StoredRequest | None, *, is_held: bool, is_over: bool) -> tu
     if is_over:
         return RegistrationState.ENDED, ""
     return RegistrationState.REFUSED, (request.code if request is not None else "") or Code.REGISTRATION_REFUSED.value
+
+
+def _officer(row: Registration | None, request: StoredRequest | None) -> str:
+    if row is None:
+        return "" if request is None else request.officer
+    # Before lists were told, an operator could write any name.
+    return readable(row.officer, max_chars=limits.NAME_CHARS)
 
 
 def _last_second(certificate: Certificate) -> int:

@@ -62,13 +62,16 @@ class PassCode(StrEnum):
     MOVED_ON = "pass-moved-on"
     CERTIFICATE_ENDED = "pass-certificate-ended"
     CERTIFICATE_FOREIGN = "pass-certificate-foreign"
+    CERTIFICATE_OFFICER = "pass-certificate-officer"
     PIN_ELSEWHERE = "pass-pin-elsewhere"
     TURN_BUSY = "pass-turn-busy"
+    DESK_BUSY = "pass-desk-busy"
     TURN_GONE = "pass-turn-gone"
     APPROVAL_MISSING = "pass-approval-missing"
     APPROVAL_SELF = "pass-approval-self"
     APPROVAL_SETTLED = "pass-approval-settled"
     APPROVAL_OTHER = "pass-approval-other"
+    APPROVER_GONE = "pass-approver-gone"
 
 
 class PassRefusedError(Exception):
@@ -109,7 +112,7 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
         ),
         PassCode.SIGNER_UNSET: Words(
             "Chưa chọn chứng thư số để ký",
-            "Ghi `signer` trong tệp cấu hình, hoặc thêm --signer.",
+            "Mở trang Kiểm tra token và làm theo; ở dòng lệnh có thể thêm --signer.",
             "no signer is configured",
         ),
         PassCode.CLOCK_BACK: Words(
@@ -127,6 +130,11 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
             "Cắm token có chứng thư đang đăng ký, hoặc đăng ký chứng thư mới ở trang Chứng thư số, rồi làm tiếp.",
             "the certificate's registration has ended",
         ),
+        PassCode.CERTIFICATE_OFFICER: Words(
+            "Chứng thư số này đăng ký cho người ký khác",
+            "Ghi đúng họ tên người ký đã đăng ký, hoặc đăng ký chứng thư cho người ký này ở trang Chứng thư số.",
+            "the certificate is registered for another signing officer",
+        ),
         PassCode.CERTIFICATE_FOREIGN: Words(
             "Chứng thư số này ghi tên một tổ chức khác, không phải cơ sở đã đăng ký",
             "Rút token này, cắm token của cơ sở. Nếu cơ sở vừa đổi tên, đăng ký chứng thư này ở trang Chứng thư số.",
@@ -139,8 +147,13 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
         ),
         PassCode.TURN_BUSY: Words(
             "Có người đang ký trên máy này",
-            "Đợi lượt ký đó xong rồi bấm ký lại; chưa có gì được ký.",
+            "Làm xong hoặc bấm Hủy ở trang đó, hoặc đợi 3 phút, rồi làm lại; chưa có gì được ký.",
             "somebody else's turn at the token goes on",
+        ),
+        PassCode.DESK_BUSY: Words(
+            "Máy này đang chờ mã PIN cho việc khác: ký thử hoặc đăng ký chứng thư số",
+            "Làm xong hoặc bấm Hủy ở trang đó, hoặc đợi 3 phút, rồi làm lại; chưa có gì được ký.",
+            "a trial signature or a registration waits for its PIN",
         ),
         PassCode.TURN_GONE: Words(
             "Lượt ký này không còn ở đây",
@@ -166,6 +179,11 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
             "Chỉ người đã xin hoặc đã phê duyệt mới rút lại được",
             "Nhờ chính người đó rút lại, hoặc từ chối kèm lý do.",
             "only who asked for it or gave it takes an approval back",
+        ),
+        PassCode.APPROVER_GONE: Words(
+            "Người phê duyệt không còn quyền phê duyệt ở cơ sở",
+            "Rút lại yêu cầu này, chọn lại rồi xin một người ký hoặc quản lý khác phê duyệt; chưa có gì được ký.",
+            "who approved it may not approve any more",
         ),
     }
 )

@@ -111,7 +111,7 @@ CHECK_WORDS: Final[Mapping[CheckCode, Words]] = MappingProxyType(
         ),
         CheckCode.CERTIFICATE_EXPIRED: Words(
             "Chứng thư số đã hết hạn",
-            "Gia hạn với đơn vị cấp, rồi đăng ký chứng thư mới. Trong lúc chờ, bàn giao việc ký cho đơn vị đầu mối.",
+            "Gia hạn với đơn vị cấp, rồi đăng ký chứng thư mới. Trong lúc chờ, nhờ đơn vị khác ký thay.",
             "the certificate has ended",
         ),
         CheckCode.CERTIFICATE_EARLY: Words(

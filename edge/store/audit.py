@@ -55,6 +55,7 @@ class Action(StrEnum):
     PASS_SEALED = "pass-sealed"  # noqa: S105
     PASS_ABANDONED = "pass-abandoned"  # noqa: S105
     PIN_REFUSED = "pin-refused"
+    PIN_TAKEN = "pin-taken"
     APPROVAL_ASKED = "approval-asked"
     APPROVAL_GIVEN = "approval-given"
     APPROVAL_REFUSED = "approval-refused"

@@ -38,12 +38,18 @@ class SiteQueue:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WaitingDose:
-    """A dose that waits, and the handover that brought it; `is_confirmed`: the centre has sent that too."""
+    """A dose that waits, and the handover that brought it.
+
+    Attributes:
+        is_confirmed: the centre has sent the handover too.
+        together: how many doses the handover holds, whatever became of them.
+    """
 
     handover_id: int
     digest: bytes
     asks_day: str
     is_confirmed: bool
+    together: int
     dose: Dose
 
 
@@ -135,11 +141,11 @@ def queue_of(tables: Tables, node: str) -> SiteQueue | None:
 def waiting(tables: Tables, node: str) -> list[WaitingDose]:
     """The doses of a site node that wait, by sequence."""
     rows = tables.execute(
-        "SELECT d.handover_id, h.digest, h.asks_day, h.confirmed_at IS NOT NULL, d.dose"
+        "SELECT d.handover_id, h.digest, h.asks_day, h.confirmed_at IS NOT NULL, h.doses, d.dose"
         f" {_WAITING} AND d.node = ? ORDER BY d.sequence",
         (node,),
     )
-    return [WaitingDose(row[0], row[1], row[2], bool(row[3]), decode_dose(row[4])) for row in rows]
+    return [WaitingDose(row[0], row[1], row[2], bool(row[3]), row[4], decode_dose(row[5])) for row in rows]
 
 
 def are_waiting(tables: Tables, doses: Sequence[Dose]) -> bool:

@@ -19,6 +19,7 @@ from edge.store.migrations import (
     m0006_feed,
     m0007_certificates,
     m0008_handovers,
+    m0009_approvals,
 )
 from edge.store.migrations.migration import Migration
 
@@ -31,6 +32,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0006_feed.MIGRATION,
     m0007_certificates.MIGRATION,
     m0008_handovers.MIGRATION,
+    m0009_approvals.MIGRATION,
 )
 
 _STEPS = """

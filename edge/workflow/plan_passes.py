@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.signing_filter import SigningFilter
-from edge.domain.signing_pass import Candidate, Outline, PassPlan, Rules, outline, plan
+from edge.domain.signing_pass import Candidate, Outline, PassPlan, PlannedPass, Rules, outline, plan
 from edge.store import doses, node_identity, passes, signing_queue
+from edge.store.approvals import ApprovedPass
 from edge.store.database import Database, Tables
 from sync_protocol import cbor
+from sync_protocol.batch import Purpose
 from sync_protocol.catalogue import Policy
 
 
@@ -23,12 +25,14 @@ class Selection:
     Attributes:
         outline: the lawful passes, and what is left out with its reason.
         late_reason: why doses of earlier days come now, "" if nobody said.
-        digest: SHA-256 over the purposes, the doses with the revisions of their people, and the reason. An approval is
-            bound to it: another dose, another day or a changed person gives another digest.
+        parts: of each pass, SHA-256 over its purpose, its doses with the revisions of their people, and the reason. An
+            approval is bound to them: another dose, another day or a changed person gives another digest.
+        digest: SHA-256 over them all.
     """
 
     outline: Outline
     late_reason: str
+    parts: tuple[bytes, ...]
     digest: bytes
 
 
@@ -63,8 +67,38 @@ def outline_selection(
     found = signing_queue.lines(tables, sequences, facility=rules.facility)
     outlined = outline((one.line for one in found), rules)
     revisions = {one.line.facts.sequence: one.revision for one in found}
-    shown = [[one.purpose.value, [[each, revisions[each]] for each in one.sequences]] for one in outlined.passes]
-    return Selection(outlined, late_reason, digest=hashlib.sha256(cbor.encode([late_reason, shown])).digest())
+    parts = tuple(_pass_digest(one.purpose, one.sequences, revisions, late_reason) for one in outlined.passes)
+    return Selection(outlined, late_reason, parts, digest=selection_digest(parts, late_reason))
+
+
+def outline_approved(
+    tables: Tables, policy: Policy, wanted: Sequence[ApprovedPass], *, now: int, late_reason: str
+) -> Selection:
+    """Outline the passes of an approval, each by itself: what one of them has become changes nothing in another.
+
+    Unchanged, each gives the one part that it was asked for with. Raises StoreError NOT_ENROLLED.
+    """
+    found = [outline_selection(tables, policy, one.sequences, now=now, late_reason=late_reason) for one in wanted]
+    passes = tuple(
+        replace(each, turn=one.turn)
+        for one, selection in zip(wanted, found, strict=True)
+        for each in selection.outline.passes
+    )
+    refused = tuple(one for selection in found for one in selection.outline.refused)
+    parts = tuple(part for selection in found for part in selection.parts)
+    return Selection(Outline(passes, refused), late_reason, parts, digest=selection_digest(parts, late_reason))
+
+
+def selection_digest(parts: Sequence[bytes], late_reason: str) -> bytes:
+    """The digest (32 bytes) of passes that are looked at together, from theirs."""
+    return hashlib.sha256(cbor.encode([late_reason, list(parts)])).digest()
+
+
+def planned_digest(tables: Tables, planned: PlannedPass, late_reason: str) -> bytes:
+    """The digest (32 bytes) of a planned pass of own doses, as `Selection.parts` has it, by the rows of this moment."""
+    found = signing_queue.lines(tables, planned.sequences, facility=planned.doses[0].facility)
+    revisions = {one.line.facts.sequence: one.revision for one in found}
+    return _pass_digest(planned.purpose, planned.sequences, revisions, late_reason)
 
 
 def plan_selection(
@@ -107,3 +141,8 @@ def signing_rules(tables: Tables, policy: Policy, *, now: int, late_reason: str 
         most_people=policy.batch_people,
         most_doses=policy.batch_doses,
     )
+
+
+def _pass_digest(purpose: Purpose, sequences: Sequence[int], revisions: Mapping[int, int], late_reason: str) -> bytes:
+    shown = [[each, revisions[each]] for each in sequences]
+    return hashlib.sha256(cbor.encode([late_reason, purpose.value, shown])).digest()

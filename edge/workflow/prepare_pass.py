@@ -14,7 +14,7 @@ from edge.store.audit import Action
 from edge.store.database import Database, Tables
 from edge.store.passes import NewPass
 from edge.store.sets import StoredSetKind
-from edge.workflow.approve_selection import use_approval
+from edge.workflow.use_approval import require_approval, use_approval
 from sync_protocol.batch import SECRET_BYTES, Manifest, Purpose, prepare_batch
 from sync_protocol.columns import pack_doses, unpack_doses
 from sync_protocol.dose import Dose
@@ -27,8 +27,9 @@ _MAY_BE_LATE: Final = (Purpose.BACKLOG, Purpose.DELEGATED)
 class Officer:
     """Who signs, who agreed, and why it comes late if it does. `name` and `approver` stand in the signed statement.
 
-    With `approval_id` the approver is who gave that approval, whatever was typed. `by` is who has signed in where this
-    was asked for, as the audit trail names them: the name above is typed, and may be anybody's; "" for the same.
+    With `approval_id` approver and reason are those of that approval, whatever was typed. `by` is who has signed in
+    where this was asked for, as the audit trail names them: the name above is typed, and may be anybody's; "" for the
+    same.
     """
 
     name: str
@@ -48,7 +49,7 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
         entropy: draws the batch secret.
 
     Raises:
-        PassRefusedError: SIGNER_NAME, OPEN_ALREADY, CLOCK_BACK, SELECTION_CHANGED, and what `use_approval` raises;
+        PassRefusedError: SIGNER_NAME, OPEN_ALREADY, CLOCK_BACK, SELECTION_CHANGED, and what `require_approval` raises;
             nothing was stored.
         ProtocolError: FIELD_INVALID for a name that no statement may hold.
         StoreError: nothing was stored.
@@ -65,16 +66,11 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
     with database.write_transaction() as tables:
         if passes.open_pass(tables) is not None:
             raise PassRefusedError(PassCode.OPEN_ALREADY)
-        known_head = receipts.known_head(tables)
-        if now < max(passes.latest_claim(tables), 0 if known_head is None else known_head.at):
-            # Claimed times never go back along a node's chain, nor behind what the centre has signed: such a batch
-            # would be refused for its time window (THREATS, "Bounding the signing time").
-            raise PassRefusedError(PassCode.CLOCK_BACK)
+        require_clock(tables, now)
         _check_unchanged(tables, planned)
-        approver = use_approval(
-            tables, officer.approval_id, sequences=planned.sequences, signer_name=officer.name, now=now
-        )
-        officer = replace(officer, approver=approver or officer.approver)
+        agreed = require_approval(tables, officer.approval_id, planned, signer_name=officer.name, by=officer.by)
+        if agreed is not None:
+            officer = replace(officer, approver=_tidy(agreed.approver), late_reason=_tidy(agreed.late_reason))
         manifest = _manifest(tables, planned, officer=officer, now=now)
         secret = entropy.token(SECRET_BYTES)
         prepared = prepare_batch(manifest, planned.doses, secret)
@@ -97,6 +93,8 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
                 for_node=manifest.for_node,
             ),
         )
+        if agreed is not None:
+            use_approval(tables, agreed, pass_id=pass_id, signer_name=officer.name, now=now)
         audit.append(
             tables,
             Action.PASS_PREPARED,
@@ -107,6 +105,15 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
         )
     # From here on the bytes are fixed: whatever happens, no other statement gets this batch number and these doses.
     return pass_id
+
+
+def require_clock(tables: Tables, now: int) -> None:
+    """Check that what is signed now (epoch seconds UTC) may claim this moment. PassRefusedError CLOCK_BACK."""
+    known_head = receipts.known_head(tables)
+    if now < max(passes.latest_claim(tables), 0 if known_head is None else known_head.at):
+        # Claimed times never go back along a node's chain, nor behind what the centre has signed: such a batch
+        # would be refused for its time window (THREATS, "Bounding the signing time").
+        raise PassRefusedError(PassCode.CLOCK_BACK)
 
 
 def _manifest(tables: Tables, planned: PlannedPass, *, officer: Officer, now: int) -> Manifest:

@@ -28,7 +28,7 @@ from edge.workflow.seal_bundle import seal_bundle
 from sync_protocol.bundle import BundleKind
 from sync_protocol.certificate import Certificate, check_key_usage, check_validity, pick_intermediates, serial_text
 from sync_protocol.days import to_datetime
-from sync_protocol.errors import ProtocolError
+from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.registration import (
     Place,
     Possession,
@@ -66,14 +66,19 @@ def check_request(database: Database, certificate: Certificate, *, officer: str,
 
     Raises:
         RefusedError: OFFICER_NAME; REGISTRATION_ASKED where it is registered or asked for already.
-        ProtocolError: CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, KEY_USAGE.
+        ProtocolError: CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, KEY_USAGE; CERTIFICATE_REVOKED if listed.
         StoreError: the store.
     """
     _officer(officer)
     check_validity(certificate, to_datetime(now))
     check_key_usage(certificate)
     with database.read() as tables:
-        _require_news(tables, serial_text(certificate.serial), certificate.thumbprint, officer=officer, now=now)
+        serial, thumbprint = serial_text(certificate.serial), certificate.thumbprint
+        _require_news(tables, serial, thumbprint, officer=officer, now=now)
+        for one in site_standings(tables, now=now):
+            is_same = one.serial == serial and one.thumbprint in (None, thumbprint)
+            if is_same and one.state is CertificateState.REVOKED:
+                raise ProtocolError(Code.CERTIFICATE_REVOKED, "the organisation certificate is revoked")
 
 
 def register_certificate(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from edge.domain.handover import covers
@@ -30,10 +30,10 @@ from sync_protocol.bundle import BundleKind
 from sync_protocol.catalogue import Policy
 from sync_protocol.days import local_day
 from sync_protocol.delegation import DelegationKind
-from sync_protocol.dose import Dose
+from sync_protocol.dose import Dose, encode_dose
 from sync_protocol.errors import Code
 from sync_protocol.handover import HandedBack, encode_handed_back
-from sync_protocol.limits import CARRIED_HANDOVERS, LONG_CHARS
+from sync_protocol.limits import CARRIED_DOSES, CARRIED_HANDOVERS, LONG_CHARS
 from sync_protocol.sealing import Entropy
 
 
@@ -47,7 +47,8 @@ class DelegatedPlan:
             delegation lets sign together.
         refused: how many cannot be signed now, by reason: a `Waiting`, or the centre's code.
         waiting: all doses of the site's node that wait, signable or not, by sequence.
-        digest: SHA-256 over the site's node and the doses of the pass, byte for byte: what the signature is bound to.
+        late_reason: why these doses are signed later.
+        digest: what the signature is bound to, see `delegated_digest`; b"" where nothing can be signed.
     """
 
     queue: SiteQueue
@@ -55,16 +56,27 @@ class DelegatedPlan:
     left: int
     refused: tuple[tuple[str, int], ...]
     waiting: tuple[Dose, ...]
+    late_reason: str
     digest: bytes
 
 
-def plan_delegated(tables: Tables, policy: Policy, node: str, *, now: int) -> DelegatedPlan:
+def plan_delegated(
+    tables: Tables,
+    policy: Policy,
+    node: str,
+    *,
+    now: int,
+    sequences: Collection[int] | None = None,
+    late_reason: str | None = None,
+) -> DelegatedPlan:
     """Plan the next turn for a site's node.
 
     Args:
         policy: of the catalogue that holds.
         node: the site's node.
         now: epoch seconds UTC.
+        sequences: the doses that may be in it; None for all that wait.
+        late_reason: why they are signed later; None for what the site said.
 
     Raises:
         PassRefusedError: NOTHING_TO_SIGN where none of its doses waits here.
@@ -86,16 +98,20 @@ def plan_delegated(tables: Tables, policy: Policy, node: str, *, now: int) -> De
         else:
             free[one.dose.sequence] = one
     is_standing = any(one.site == queue.site and one.kind is DelegationKind.STANDING for one in now_open)
-    wanted = _together(list(free.values()), is_standing=is_standing)
+    asked = [one for one in free.values() if sequences is None or one.dose.sequence in sequences]
+    wanted = _together(asked, is_standing=is_standing)
     parts = list(split([_line(one) for one in wanted], signing_rules(tables, policy, now=now)))
     taken = [free[line.facts.sequence] for line in parts[0]] if parts else []
+    planned = _planned(taken) if taken else None
+    reason = late_reason_of(queue) if late_reason is None else late_reason
     return DelegatedPlan(
         queue,
-        _planned(taken) if taken else None,
+        planned,
         left=len(free) - len(taken),
         refused=tuple(sorted(refused.items())),
         waiting=tuple(one.dose for one in waiting),
-        digest=_digest(node, taken),
+        late_reason=reason,
+        digest=b"" if planned is None else delegated_digest(planned, reason),
     )
 
 
@@ -116,6 +132,13 @@ def plan_shown(database: Database, policy: Policy, node: str, *, shown: bytes, n
     if plan.digest != shown:
         raise PassRefusedError(PassCode.SELECTION_CHANGED)
     return plan.planned
+
+
+def delegated_digest(planned: PlannedPass, late_reason: str) -> bytes:
+    """What is signed for a site: SHA-256 over its node, purpose, counts, days, reason, and each dose's own digest."""
+    head = [planned.purpose.value, planned.doses[0].node, late_reason, planned.people, len(planned.doses)]
+    shown = [[dose.sequence, hashlib.sha256(encode_dose(dose)).digest()] for dose in planned.doses]
+    return hashlib.sha256(cbor.encode([*head, planned.first_day, planned.last_day, shown])).digest()
 
 
 def late_reason_of(queue: SiteQueue) -> str:
@@ -174,7 +197,13 @@ def _together(waiting: Sequence[WaitingDose], *, is_standing: bool) -> list[Wait
     """Those that one batch may hold: of one day, the oldest, where the hub signs by the day; few that came by stick."""
     days = sorted({local_day(one.dose.given_at) for one in waiting})
     chosen = [one for one in waiting if is_standing or local_day(one.dose.given_at) == days[0]]
-    by_stick = sorted({one.handover_id for one in chosen if not one.is_confirmed})[:CARRIED_HANDOVERS]
+    sizes = {one.handover_id: one.together for one in chosen if not one.is_confirmed}
+    by_stick, doses = set[int](), 0
+    for handover_id in sorted(sizes)[:CARRIED_HANDOVERS]:
+        # Whole handovers travel along, however few of their doses are signed here.
+        doses += sizes[handover_id]
+        if doses <= CARRIED_DOSES:
+            by_stick.add(handover_id)
     return [one for one in chosen if one.is_confirmed or one.handover_id in by_stick]
 
 
@@ -192,8 +221,3 @@ def _planned(taken: Sequence[WaitingDose]) -> PlannedPass:
         first_day=days[0],
         last_day=days[-1],
     )
-
-
-def _digest(node: str, taken: Sequence[WaitingDose]) -> bytes:
-    shown = [[one.digest, one.dose.sequence] for one in taken]
-    return hashlib.sha256(cbor.encode([node, shown])).digest()

@@ -72,7 +72,7 @@ def sign_pass(
             signature. The certificate may also be refused by PassRefusedError, as `check_signer` says.
         StoreError: what is stored stays; the pass can be resumed.
     """
-    _check(database, signer, now)
+    _check(database, signer, now, officer=officer.name)
     pass_id = prepare_pass(database, planned, officer=officer, now=now, entropy=entropy)
     return _finish(database, pass_id, signer, by=officer.by, now=now, entropy=entropy)
 
@@ -92,26 +92,29 @@ def sign_plan(
 
 
 def resume_pass(
-    database: Database, signer: Signer | None, *, now: int, entropy: Entropy, by: str = ""
+    database: Database, signer: Signer | None, *, now: int, entropy: Entropy, by: str = "", pass_id: int | None = None
 ) -> SealedPass | None:
     """Finish the pass that a crash or a token left open; None if there is none.
 
     Args:
         signer: needed only while the pass is not signed yet; None finishes a signed one.
         by: who asks for it, as the audit trail names them; "" for the signing officer.
+        pass_id: the one that was shown to whoever typed the PIN; None for whichever is open.
 
     Raises:
-        PassRefusedError: SIGNER_UNSET if the pass still needs the token.
+        PassRefusedError: SIGNER_UNSET if the pass still needs the token; MOVED_ON if another one is open by now.
         TokenError, ProtocolError, StoreError: as `sign_pass`.
     """
     with database.read() as tables:
         stored = passes.open_pass(tables)
     if stored is None:
         return None
+    if pass_id not in (None, stored.pass_id):
+        raise PassRefusedError(PassCode.MOVED_ON)
     if stored.state is PassState.PREPARED:
         if signer is None:
             raise PassRefusedError(PassCode.SIGNER_UNSET)
-        _check(database, signer, now)
+        _check(database, signer, now, officer=stored.signer_name)
     return _finish(database, stored.pass_id, signer, by=by, now=now, entropy=entropy)
 
 
@@ -129,9 +132,9 @@ def abandon_pass(database: Database, *, actor: str, now: int) -> bool:
     return True
 
 
-def _check(database: Database, signer: Signer, now: int) -> None:
+def _check(database: Database, signer: Signer, now: int, *, officer: str) -> None:
     with database.read() as tables:
-        check_signer(tables, signer.certificate, now=now)
+        check_signer(tables, signer.certificate, now=now, officer=officer)
 
 
 def _finish(

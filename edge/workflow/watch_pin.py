@@ -20,6 +20,9 @@ _REFUSED: Final = frozenset(
     {TokenCode.PIN_INCORRECT, TokenCode.PIN_UNCOUNTED, TokenCode.PIN_LENGTH, TokenCode.PIN_LOCKED}
 )
 
+# The PIN was right.
+_RIGHT: Final = (Action.PIN_TAKEN, Action.PASS_SIGNED)
+
 
 @contextmanager
 def watch_pin(database: Database, *, after_wrong_pin: bool, by: str, now: Callable[[], int]) -> Iterator[None]:
@@ -47,9 +50,23 @@ def watch_pin(database: Database, *, after_wrong_pin: bool, by: str, now: Callab
 
 
 def is_uncounted(tables: Tables) -> bool:
-    """Whether the newest PIN was wrong at a token without flags, and nothing was signed since."""
+    """Whether the newest PIN was wrong at a token without flags, and none was right since."""
     refused = audit.listed(tables, Wanted(action=Action.PIN_REFUSED), before=0, limit=1)
     if not refused or refused[0].details != TokenCode.PIN_UNCOUNTED:
         return False
-    signed = audit.listed(tables, Wanted(action=Action.PASS_SIGNED), before=0, limit=1)
-    return not signed or signed[0].entry < refused[0].entry
+    later = [audit.listed(tables, Wanted(action=action), before=0, limit=1) for action in _RIGHT]
+    return not any(found and found[0].entry > refused[0].entry for found in later)
+
+
+def remember_right_pin(database: Database, *, by: str, at: int) -> None:
+    """A token has taken its PIN: nobody has to be sure any more. Written only where somebody would have to.
+
+    Args:
+        by: who asked for the signature.
+        at: epoch seconds UTC.
+    """
+    with database.read() as tables:
+        if not is_uncounted(tables):
+            return
+    with database.write_transaction() as tables:
+        audit.append(tables, Action.PIN_TAKEN, "token", actor=by, at=at)

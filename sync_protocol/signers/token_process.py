@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from sync_protocol.signers.pin_form import wipe
 from sync_protocol.signers.pin_guard import PIN_BYTES, check_pin
@@ -45,6 +47,10 @@ if TYPE_CHECKING:
     from sync_protocol.signers.software_session import SoftwareSession
     from sync_protocol.signers.token_session import TokenSession
 
+# Longer than our process waits, in seconds: only where that is gone itself does it come to this.
+_SCAN_SECONDS: Final = 60
+_CLOSE_SECONDS: Final = 5
+
 
 def serve(connection: Connection) -> None:
     """The process's main function: answers requests until the pipe ends or one of them fails."""
@@ -61,7 +67,7 @@ def serve(connection: Connection) -> None:
                     break
         finally:
             # A token that is gone cannot be logged out of; the process ends anyway.
-            with contextlib.suppress(TokenError):
+            with contextlib.suppress(TokenError), _at_most(_CLOSE_SECONDS):
                 turn.close()
 
 
@@ -103,7 +109,8 @@ class _Turn:
                 from sync_protocol.signers.token_session import TokenSession  # noqa: PLC0415
 
                 self._token = TokenSession()
-                return Scanned(self._token.scan(request.module_path))
+                with _at_most(_SCAN_SECONDS):
+                    return Scanned(self._token.scan(request.module_path))
             case LookAtFile():
                 from sync_protocol.signers.software_session import SoftwareSession  # noqa: PLC0415
 
@@ -174,6 +181,22 @@ def _leave_no_core() -> None:
         import resource  # noqa: PLC0415
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextlib.contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    """End this process by the system where the block takes longer than our own process waits for it.
+
+    While a driver is loaded or left the library keeps the interpreter to itself: no thread could end the process then.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def _end_with_parent() -> None:

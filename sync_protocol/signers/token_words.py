@@ -211,13 +211,13 @@ TOKEN_PROBLEMS: Final[dict[TokenCode, TokenProblem]] = {
         try_again=True,
     ),
     TokenCode.PIN_CANCELLED: TokenProblem(
-        "Đã thôi không nhập mã; mã chưa được thử.",
+        "Đã hủy bước nhập mã; mã chưa được thử.",
         "Bấm “Làm lại” khi muốn ký.",
         "a person cancelled before the PIN was typed",
         try_again=True,
     ),
     TokenCode.DESK_CLOSED: TokenProblem(
-        "Không mở được ô nhập mã trên máy này, hoặc ô đó vừa bị một chương trình khác quấy rối; mã chưa được thử.",
+        "Không mở được ô nhập mã trên máy này, hoặc ô đó vừa bị một chương trình khác can thiệp; mã chưa được thử.",
         "Đóng các trang và chương trình lạ trên máy rồi bấm “Làm lại”; nếu vẫn lỗi, gọi bộ phận kỹ thuật.",
         "the desk for the PIN cannot listen on this machine, or too many foreign requests came to it",
         try_again=True,

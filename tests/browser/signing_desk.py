@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from edge.web.office.turn_work import GOING_ON, TurnState, signing_turns
+from edge.web.frame.desk_states import GOING_ON, TurnState
+from edge.web.frame.desk_turn import desk_turns
 from tests.browser.visitor import ADDRESS, PASSWORD, Visitor
 from tests.typist import give
 
@@ -19,8 +20,8 @@ _TICKED: Final = re.compile(r'<input type="checkbox" name="dose" value="(\d+)" c
 _OPEN: Final = re.compile(r'<input type="checkbox" name="dose" value="(\d+)"(?! checked)')
 _CHOSEN: Final = re.compile(r'<select id="(\w+)" name="\w+">.*?</select>', re.DOTALL)
 _FIRST: Final = {"from": "all", "to": "all", "product": "", "state": ""}
-_PIN_FORM: Final = re.compile(r'<form method="post" action="(http://127\.0\.0\.1:\d+/[0-9a-f]{32})"')
-_TURN: Final = re.compile(r"/sign/turn/([0-9a-f]{32})")
+PIN_FORM: Final = re.compile(r'<form method="post" action="(http://127\.0\.0\.1:\d+/[0-9a-f]{32})"')
+_TURN: Final = re.compile(r"/(?:sign/turn|token/trial|certificates/desk)/([0-9a-f]{32})")
 _SELECTED: Final = re.compile(r'<option value="([^"]*)" selected>')
 
 
@@ -90,18 +91,18 @@ def type_pin(visitor: Visitor, pin: str = PASSWORD) -> str:
 
 
 def desk(visitor: Visitor) -> str:
-    """Where the page of the turn that is open sends its form as soon as the token was read; "" if it never asks."""
-    turn = signing_turns(visitor.client.application).wait_beyond(_turn_of(visitor), TurnState.READING)
+    """Where the page of the turn that is open, whatever it is for, sends its form; "" if it never asks."""
+    turn = desk_turns(visitor.client.application).wait_beyond(_turn_of(visitor), TurnState.READING)
     if turn.desk is None:
         return ""
-    action = _PIN_FORM.search(visitor.get(visitor.place))
+    action = PIN_FORM.search(visitor.get(visitor.place))
     assert action is not None
     return action[1]
 
 
 def outcome(visitor: Visitor) -> str:
     """Wait until the turn that is open is over; gives the page to which that leads."""
-    signing_turns(visitor.client.application).wait_beyond(_turn_of(visitor), *GOING_ON)
+    desk_turns(visitor.client.application).wait_beyond(_turn_of(visitor), *GOING_ON)
     return visitor.follow(visitor.client.get(visitor.place, base_url=ADDRESS))
 
 

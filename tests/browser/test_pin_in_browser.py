@@ -12,7 +12,8 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from edge.web.office.turn_work import signing_turns
+from edge.store import passes
+from edge.web.frame.desk_turn import desk_turns
 from tests.browser import chrome
 from tests.browser.accessibility import serious
 from tests.browser.chrome import ANYBODY, SIZES, await_focus, open_page, press, press_in, shoot, sign_in
@@ -59,7 +60,7 @@ def at_pin(
         press(page, "Enter")
         await_focus(page, "#pin")
         yield page, requests
-        signing_turns(app).stop()
+        desk_turns(app).stop()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -143,3 +144,19 @@ def test_a_turn_that_is_cancelled_leads_back_to_the_list(
     with at_pin(tmp_path, station, hsm, browser) as (page, _requests):
         page.get_by_role("button", name="Hủy, chưa ký").click()
         assert "Ký được: 2 mũi" in page.inner_text("#ready")
+
+
+def test_two_clicks_on_the_button_are_one_pin_and_the_way_back_leads_to_no_second_form(
+    tmp_path: Path, browser: Browser, station: Station, hsm: SoftHsm
+) -> None:
+    with at_pin(tmp_path, station, hsm, browser) as (page, requests):
+        page.fill("#pin", PIN)
+        page.get_by_role("button", name="Ký 2 mũi tiêm").dblclick(no_wait_after=True)
+        await_outcome(page)
+        assert "Đã ký 2 mũi tiêm" in page.inner_text("[role=status]")
+        assert len([one for one in requests if _DESK.fullmatch(one.url)]) == 1
+        page.go_back()
+        page.reload()
+        assert page.locator("#pin").count() == 0
+        with station.database.read() as tables:
+            assert passes.signed_passes(tables) == 1

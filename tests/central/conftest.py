@@ -63,3 +63,12 @@ def any_world(request: pytest.FixtureRequest, template: Template, tmp_path: Path
         made = template.world(template.directory, engine)
     yield made
     made.centre.engine.dispose()
+
+
+@pytest.fixture
+def shared(template: Template, postgres_url: str) -> Iterator[World]:
+    """A centre on PostgreSQL, where writers do not wait for each other by themselves."""
+    engine = open_engine(postgres_url)
+    fill_store(template.directory, engine)
+    yield template.world(template.directory, engine)
+    engine.dispose()

@@ -16,6 +16,7 @@ from central.bootstrap import open_centre
 from central.cli import main
 from central.store.database import read_transaction
 from central.store.published_sets import PublishedKind, newest_set
+from central.workflow.import_crl import import_crl
 from sync_protocol.certificate import Certificate
 from sync_protocol.errors import Code
 from sync_protocol.trust import trust_from_file
@@ -183,3 +184,14 @@ def test_a_revocation_by_hand_is_told_at_once(place: Path) -> None:
     assert (told["questioned"], told["nodes_told"]) == ([], 1)
     status = run(place, "trust-status")
     assert status["questioned"] == []
+
+
+def test_what_a_list_changed_is_told_by_the_next_fetch_where_the_last_one_was_cut_off(place: Path) -> None:
+    trust_root(place)
+    run(place, "register-certificate", "19001", "--certificate", file_of(place, "o.pem", ORGANISATION))
+    path = Path(list_file(place, BELOW, ORGANISATION))
+    centre = open_centre(place, clock=SetClock(EVENING), secret=lambda variable, _: SECRETS[variable])
+    # The list is kept in a transaction of its own; the power went before anybody was told.
+    import_crl(path.read_bytes(), source=path.name, engine=centre.engine, now=EVENING)
+    centre.engine.dispose()
+    assert [json.loads(run_in(place, "fetch-crls", "--json").stdout)["nodes_told"] for _ in range(2)] == [1, 0]

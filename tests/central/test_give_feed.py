@@ -54,7 +54,8 @@ def test_a_node_gets_what_follows_and_its_neighbour_nothing_of_it(any_world: Wor
     assert check_centre(world.centre.engine).findings == ()
 
 
-def test_large_items_come_in_pages_and_each_page_brings_at_least_one(world: World) -> None:
+def test_large_items_come_in_pages_and_each_page_brings_at_least_one(any_world: World) -> None:
+    world = any_world
     site = world.site()
     for _ in range(3):
         put(world, site, bytes(limits.FEED_ITEM_BYTES // 2))

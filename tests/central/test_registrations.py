@@ -418,6 +418,32 @@ def test_a_site_that_asks_without_end_cannot_overfill_its_list(world: World) -> 
     assert "1000" not in serials
 
 
+@pytest.mark.parametrize("name", ["Hà " * 40, "Trần\tÁnh", "Tra\u0302\u0300n Ánh", "Trần Ánh ", "Trần \u202eÁnh"])
+def test_an_operator_registers_no_name_that_no_list_can_carry(world: World, name: str) -> None:
+    world.site()
+    with pytest.raises(ProtocolError) as caught:
+        register_certificate(
+            "19001",
+            SERIAL,
+            registration=Registration(name, 0, None),
+            certificate=None,
+            engine=world.centre.engine,
+            keys=world.centre.keys,
+            now=EVENING,
+        )
+    assert caught.value.code is Code.FIELD_INVALID
+
+
+@pytest.mark.parametrize("name", ["Hà " * 40, "Trần\tÁnh", "Tra\u0302\u0300n Ánh", "\u202e"])
+def test_a_name_that_was_stored_before_keeps_no_list_from_being_told(world: World, name: str) -> None:
+    site = world.site()
+    with write_transaction(world.centre.engine) as connection:
+        facilities.put_registration(connection, "19001", SERIAL, registration=Registration(name, 0, None), at=MORNING)
+    assert ask_number(site, "5403A1F1").entry.refusal is None
+    assert newest(world, SERIAL).state is RegistrationState.REGISTERED
+    assert world.site().epoch == 2
+
+
 def test_nothing_waits_where_nobody_asked(world: World) -> None:
     world.site()
     with pytest.raises(ProtocolError, match=Code.CERTIFICATE_UNREGISTERED):

@@ -319,6 +319,10 @@ def other_thumbprint(signer: KeySigner) -> RegisteredCertificate:
     return row_of(signer, thumbprint=bytes(32))
 
 
+def of_another_officer(signer: KeySigner) -> RegisteredCertificate:
+    return row_of(signer, officer="Nguyễn Văn Khác")
+
+
 def of_others(_: KeySigner) -> RegisteredCertificate:
     return row_of(signer_of("registered", organisation=HERE), organisation=HERE)
 
@@ -335,6 +339,9 @@ def of_others(_: KeySigner) -> RegisteredCertificate:
         (of_others, "", Code.CERTIFICATE_UNREGISTERED),
         (of_others, ELSEWHERE, PassCode.CERTIFICATE_FOREIGN),
         (None, HERE, Code.CERTIFICATE_UNREGISTERED),
+        (of_another_officer, HERE, PassCode.CERTIFICATE_OFFICER),
+        (lambda signer: row_of(signer, officer=OFFICER.name.upper()), HERE, None),
+        (lambda signer: row_of(signer, officer=""), HERE, None),
         (row_of, HERE, None),
         (lambda signer: row_of(signer, state=RegistrationState.ASKED), HERE, None),
         (lambda signer: row_of(signer, thumbprint=None), HERE, None),

@@ -159,6 +159,8 @@ def test_a_wrong_pin_ends_the_trial_and_a_bad_token_is_never_asked_for_one(tmp_p
     assert done.exit_code == 1
     assert json.loads(done.stdout)["code"].startswith("token-pin-")
     assert "99999999" not in done.output
+    # Without the store nobody knows of earlier tries, and that is said before the PIN is asked for.
+    assert "không mở kho dữ liệu" in done.stderr
     unset = invoke(tmp_path, "--sign", HCVX_EDGE_SIGNER="pkcs11:token=KHAC")
     assert unset.exit_code == 1
     assert "Mã PIN của token" not in unset.output

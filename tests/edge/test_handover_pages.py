@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,24 @@ def test_signers_and_managers_hand_over(pair: HubPair, role: Role) -> None:
     visitor = visitor_of(pair, roles=(role,))
     for address in ("/handover", PREVIEW):
         visitor.get(address, status=200 if may else 403)
+
+
+def test_a_site_without_a_delegation_is_not_shown_the_ways_there(tmp_path: Path) -> None:
+    visitor = visitor_of(make_pair(tmp_path, kind=None))
+    for address in ("/sign", "/sign/approvals"):
+        assert 'href="/handover"' not in visitor.get(address)
+        assert 'href="/hub"' not in visitor.text
+
+
+def test_a_site_without_a_signer_is_led_to_the_token_and_to_its_hub(pair: HubPair) -> None:
+    pair.site.record(1)
+    node = make_node(pair.site.database.path.parent, pair.site.database, pair.site.clock)
+    visitor = visit(replace(node, config=replace(node.config, signer="")), pair.centre)
+    text = visitor.get("/sign")
+    said = text.partition("Token chưa được khai báo")[2].partition("</section>")[0]
+    assert 'href="/token"' in said
+    assert 'href="/handover"' in said
+    assert "Token chưa được khai báo" not in visitor_of(pair).get("/sign")
 
 
 def test_a_manager_finds_the_page_from_the_approvals(pair: HubPair) -> None:

@@ -22,7 +22,7 @@ from edge.workflow.hand_over import hand_over
 from edge.workflow.plan_passes import plan_passes, signing_rules
 from edge.workflow.prove_slip import prove_slip
 from sync_protocol.batch import parse_batch
-from sync_protocol.delegation import DelegationKind
+from sync_protocol.delegation import DelegationKind, encode_delegations
 from sync_protocol.dose import IdentityState, decode_dose
 from sync_protocol.dose_proof import verify_dose_proof
 from sync_protocol.errors import Code
@@ -31,7 +31,7 @@ from sync_protocol.handover import HandedBack, SignedDoses, encode_handed_back, 
 from sync_protocol.signers.key_signer import KeySigner
 from sync_protocol.verdict import Verdict, VerdictState, encode_verdicts
 from tests.builders import ec_key
-from tests.edge.hub_pair import HUB, HubPair, make_pair
+from tests.edge.hub_pair import HUB, HubPair, delegation, make_pair
 from tests.edge.power_cut import Fuse, PowerCutError
 from tests.edge.station import DATA_KEY, DAY, DAY_SECONDS, MORNING, NODE
 from tests.simulator import POLICY
@@ -89,6 +89,20 @@ def test_doses_go_to_the_hub_and_come_back_signed(pair: HubPair) -> None:
         counted = reports.report(tables, DAY, DAY)
     assert (counted.same_day, counted.later) == (3, 0)
     nothing_is_wrong(pair)
+
+
+def test_another_node_of_the_hub_may_sign_than_the_one_that_the_site_knew(pair: HubPair) -> None:
+    """The centre sends doses to the node that the hub's newest delegation names, and the site's list may be older."""
+    older = replace(delegation(DelegationKind.STANDING), hub_node="54001B")
+    pair.centre.put_item(NODE, FeedKind.DELEGATIONS, encode_delegations([older]))
+    pair.hear()
+    pair.site.record(2)
+    pair.hand()
+    pair.send()
+    pair.sign()
+    pair.send()
+    assert {stage for stage, _, _ in pair.stages().values()} == {"receipted"}
+    assert check_store(pair.site.database).findings == ()
 
 
 def test_what_the_hub_signed_proves_each_dose_offline(pair: HubPair) -> None:

@@ -55,6 +55,12 @@ def send_file(visitor: Visitor, data: bytes) -> str:
     return answer.text if answer.status_code != 303 else visitor.follow(answer)
 
 
+def test_the_hub_alone_is_shown_the_way_here(pair: HubPair) -> None:
+    text = visitor_of(pair).get("/sign")
+    assert 'href="/hub"' in text
+    assert 'href="/handover"' not in text
+
+
 def test_a_node_that_is_nobodys_hub_says_so(tmp_path: Path) -> None:
     text = visitor_of(make_pair(tmp_path, kind=None)).get("/hub")
     assert "chưa được đăng ký ký thay cho cơ sở nào" in text
@@ -121,12 +127,13 @@ def test_a_pass_that_was_left_open_is_finished_with_the_words_of_its_site(pair: 
     assert [stage for stage, _, _ in pair.stages().values()] == ["receipted"] * 3 + ["handed"]
 
 
-def test_a_hub_that_needs_two_people_says_that_this_is_not_signed_here(pair: HubPair) -> None:
+def test_a_hub_that_needs_two_people_offers_to_ask_and_not_to_sign(pair: HubPair) -> None:
     handed(pair)
     with pair.hub.database.write_transaction() as tables:
         settings.put(tables, Setting.APPROVAL_REQUIRED, 1, at=AFTERNOON, by="Quản lý")
     text = visitor_of(pair).get(SITE)
-    assert "phải có người thứ hai phê duyệt" in text
+    assert "Cần người thứ hai phê duyệt" in text
+    assert f'action="{SITE}/approval"' in text
     assert f'action="{SITE}/sign"' not in text
 
 

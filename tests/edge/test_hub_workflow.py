@@ -115,6 +115,20 @@ def test_what_came_by_stick_alone_travels_along_with_the_batch(pair: HubPair) ->
     assert check_store(pair.hub.database).findings == ()
 
 
+def test_handovers_by_stick_beyond_what_one_batch_may_carry_wait_for_the_next(
+    pair: HubPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = []
+    for _ in range(3):
+        pair.site.record(2)
+        pair.hand()
+        inner.append(inner_of(pair))
+        import_file(pair, sealed_for_hub(inner[-1]))
+    monkeypatch.setattr("edge.workflow.sign_delegated.CARRIED_DOSES", 4)
+    assert [pair.sign().doses for _ in range(2)] == [4, 2]
+    assert [carried(pair, number) for number in (1, 2)] == [tuple(inner[:2]), tuple(inner[2:])]
+
+
 def carried(pair: HubPair, number: int) -> tuple[bytes, ...]:
     """The handovers in the bundle of a pass of the hub."""
     with pair.hub.database.read() as tables:

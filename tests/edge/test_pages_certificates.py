@@ -15,7 +15,6 @@ from edge.domain.roles import Role
 from edge.store import passes
 from edge.web.frame.certificate_words import serial_words
 from edge.web.frame.long_work import long_work
-from edge.web.house.registration_turn import TurnState, registration_turns
 from edge.workflow import examine_token
 from edge.workflow.check_signer import signer_check
 from sync_protocol.certificate import organisation_of
@@ -25,8 +24,8 @@ from sync_protocol.registration_list import RegisteredCertificate, RegistrationS
 from sync_protocol.signers.key_signer import KeySigner
 from sync_protocol.signers.opening import open_signer
 from sync_protocol.signers.token_modules import Place as ModulePlace
-from tests.browser.signing_desk import desk, outcome, preview, sign, signing
-from tests.browser.visitor import ADDRESS, PASSWORD, USER, Visitor, make_node, visit
+from tests.browser.signing_desk import desk, outcome, preview, sign, signing, type_pin
+from tests.browser.visitor import PASSWORD, USER, Visitor, make_node, visit
 from tests.builders import ec_key, issue_certificate, make_ca
 from tests.edge.station import AFTERNOON, DAY_SECONDS, FACILITY, NODE, OFFICER, Station, make_station
 from tests.edge.test_certificates import (
@@ -48,11 +47,8 @@ from tests.edge.test_certificates import (
     standings,
 )
 from tests.softhsm import PIN, Person, SoftHsm, softhsm_in
-from tests.typist import give
 
 WORK = re.compile(r"/certificates/found/[0-9a-f]{24}")
-PIN_FORM = re.compile(r'<form method="post" action="(http://127\.0\.0\.1:\d+/[0-9a-f]{32})"')
-RUNNING = (TurnState.READING, TurnState.PIN, TurnState.SIGNING)
 
 
 @pytest.fixture
@@ -99,17 +95,8 @@ def begin(visitor: Visitor, place: int = 1, officer: str = OFFICER.name) -> str:
     work = re.search(r'name="work" value="([0-9a-f]{24})"', visitor.text)
     assert work is not None
     visitor.post("/certificates/ask", {"work": work[1], "place": str(place), "officer": officer})
-    registration_turns(visitor.client.application).wait_beyond(TurnState.READING)
+    desk(visitor)
     return visitor.get(visitor.place)
-
-
-def typed(visitor: Visitor, pin: str) -> str:
-    """Type the PIN at the signer process's desk; gives the page to which that leads."""
-    action = PIN_FORM.search(visitor.text)
-    assert action is not None
-    assert give(action[1], pin, origin=ADDRESS) == (303, ADDRESS + visitor.place)
-    registration_turns(visitor.client.application).wait_beyond(*RUNNING)
-    return visitor.follow(visitor.client.get(visitor.place, base_url=ADDRESS))
 
 
 def test_a_token_is_found_its_pin_typed_and_the_certificate_asked_for(
@@ -127,7 +114,7 @@ def test_a_token_is_found_its_pin_typed_and_the_certificate_asked_for(
     text = begin(visitor)
     assert "TRAM 19001" in text
     assert serial_words(serial_of(signer)) in text
-    assert PIN not in typed(visitor, PIN)
+    assert PIN not in type_pin(visitor, PIN)
     assert "Đã niêm phong yêu cầu đăng ký chứng thư số" in visitor.text
     assert "Chờ gửi" in row_text(visitor.text, serial_of(signer))
     send(station)
@@ -150,7 +137,7 @@ def test_the_training_file_is_registered_with_its_password(visitor: Visitor, sta
     assert "Tệp khóa phần mềm" in visitor.text
     assert "Mật khẩu tệp khóa ký" in begin(visitor)
     with pytest.warns(UserWarning, match="tệp khóa phần mềm"):
-        typed(visitor, PASSWORD)
+        type_pin(visitor, PASSWORD)
     assert station.signer.certificate is not None
     assert [one.thumbprint for one in standings(station)] == [station.signer.certificate.thumbprint]
 
@@ -160,13 +147,11 @@ def test_a_wrong_pin_sends_nothing_and_is_asked_for_afresh(visitor: Visitor, sta
     hsm.add_token("TRAM 19001", key=ec_key("token"), certificate=of(signer))
     scanned(visitor)
     begin(visitor)
-    text = typed(visitor, "0000")
+    text = type_pin(visitor, "0000")
     assert "token-pin-incorrect" in text
     assert standings(station) == []
     visitor.post(f"{visitor.place}/again", {"sure": "yes"})
-    registration_turns(visitor.client.application).wait_beyond(TurnState.READING)
-    visitor.get(visitor.place)
-    typed(visitor, PIN)
+    type_pin(visitor, PIN)
     assert [one.serial for one in standings(station)] == [serial_of(signer)]
 
 
@@ -176,8 +161,8 @@ def test_a_cancelled_registration_sends_nothing(visitor: Visitor, station: Stati
     begin(visitor)
     place = visitor.place
     visitor.post(f"{place}/cancel")
-    registration_turns(visitor.client.application).wait_beyond(*RUNNING)
-    assert "Đã thôi, chưa gửi gì" in visitor.get(place)
+    visitor.place = place
+    assert "Đã hủy, chưa gửi gì" in outcome(visitor)
     assert standings(station) == []
 
 
@@ -362,3 +347,12 @@ def test_the_organisation_of_a_certificate_is_its_o_and_nothing_odd() -> None:
     for said, read in ((HERE, HERE), ("", ""), ("Trạm  Y  tế", "Trạm Y tế"), ("Trạm\u202exã", "")):
         certificate = issue_certificate(ca, key, subject="x", at=at, organisation=said)
         assert organisation_of(certificate) == read
+
+
+def test_the_name_that_signs_is_the_one_for_which_the_certificate_is_registered(
+    visitor: Visitor, station: Station
+) -> None:
+    station.record(1)
+    assert f'name="officer" type="text" value="{USER}"' in preview(visitor)
+    listed(station, row_of(station.signer, officer="Lê Thị Hoa"))
+    assert 'name="officer" type="text" value="Lê Thị Hoa"' in preview(visitor)

@@ -15,8 +15,11 @@ from edge.bootstrap import Node
 from edge.domain.pass_journal import PASS_WORDS, PassCode, PassState
 from edge.store import passes
 from edge.web.frame import access
-from edge.web.office.turn_work import GOING_ON, signing_turns
+from edge.web.frame.certificate_words import serial_words
+from edge.web.frame.desk_states import GOING_ON
+from edge.web.frame.desk_turn import desk_turns
 from edge.workflow.prepare_pass import prepare_pass
+from sync_protocol.certificate import serial_text
 from sync_protocol.signers.token_errors import TokenCode
 from tests.browser.signing_desk import OFFICER_NAME, desk, outcome, preview, sign, signing, type_pin
 from tests.browser.visitor import ADDRESS, PASSWORD, Visitor, add_user, make_node, visit
@@ -60,7 +63,7 @@ def node(tmp_path: Path, station: Station) -> Node:
 def visitor(node: Node, station: Station) -> Iterator[Visitor]:
     visitor = visit(node, station.centre)
     yield visitor
-    signing_turns(visitor.client.application).stop()
+    desk_turns(visitor.client.application).stop()
 
 
 def begin(visitor: Visitor, station: Station) -> str:
@@ -110,7 +113,7 @@ def test_a_turn_that_waits_can_be_cancelled_and_nothing_was_signed(visitor: Visi
     place = visitor.place
     assert "Ký mũi tiêm" in visitor.post(f"{place}/cancel")
     visitor.place = place
-    assert "Đã thôi không ký" in outcome(visitor)
+    assert "Đã hủy bước ký" in outcome(visitor)
     with pytest.raises(ConnectionRefusedError):
         give(action, PASSWORD)
     # Once more, from the page that is still open.
@@ -210,7 +213,7 @@ def test_midnight_while_the_pin_is_waited_for_makes_other_doses_of_them(visitor:
     action = desk(visitor)
     station.clock.at += 8 * 3_600
     give(action, PASSWORD)
-    turn = signing_turns(visitor.client.application).wait_beyond(place.rpartition("/")[2], *GOING_ON)
+    turn = desk_turns(visitor.client.application).wait_beyond(place.rpartition("/")[2], *GOING_ON)
     assert turn.code == PassCode.SELECTION_CHANGED
     assert sealed(station) == 0
 
@@ -240,7 +243,7 @@ def test_a_bug_ends_the_turn_and_not_the_next_one(
 
 def test_a_program_that_ends_waits_for_no_pin(visitor: Visitor, station: Station) -> None:
     action = begin(visitor, station)
-    signing_turns(visitor.client.application).stop()
+    desk_turns(visitor.client.application).stop()
     with pytest.raises(ConnectionRefusedError):
         give(action, PASSWORD)
     assert sealed(station) == 0
@@ -262,7 +265,7 @@ def token(hsm: SoftHsm, station: Station) -> SoftHsmToken:
 def at_token(station: Station, node: Node, token: SoftHsmToken) -> Iterator[Visitor]:
     visitor = visit(replace(node, config=replace(node.config, signer=token.uri)), station.centre)
     yield visitor
-    signing_turns(visitor.client.application).stop()
+    desk_turns(visitor.client.application).stop()
 
 
 def test_a_wrong_pin_of_a_token_asks_for_a_confirmation_before_the_next(at_token: Visitor, station: Station) -> None:
@@ -282,7 +285,8 @@ def test_a_wrong_pin_of_a_token_asks_for_a_confirmation_before_the_next(at_token
 def test_the_page_names_token_and_certificate(at_token: Visitor, station: Station, token: SoftHsmToken) -> None:
     begin(at_token, station)
     assert "TRAM 19001" in at_token.text
-    assert f"{station.signer.certificate.serial:X}" in at_token.text.replace(":", "")  # type: ignore[union-attr]
+    assert station.signer.certificate is not None
+    assert serial_words(serial_text(station.signer.certificate.serial)) in at_token.text
 
 
 def test_a_token_that_is_pulled_leaves_the_pass_to_be_finished_with_another_pin(

@@ -21,8 +21,7 @@ from edge.domain.pass_journal import PassRefusedError
 from edge.domain.roles import Role
 from edge.store.users import UserId
 from edge.web.frame.long_work import long_work
-from edge.web.office.token_trial import trials
-from edge.web.office.turn_work import GOING_ON, TurnState
+from edge.web.office.token_trial import trial_turns
 from edge.workflow import examine_token
 from edge.workflow.sign_trial import TRIAL_TEXT, sign_trial
 from sync_protocol import contexts, cose
@@ -34,7 +33,7 @@ from sync_protocol.signers.token_messages import SeenToken
 from sync_protocol.signers.token_modules import Place
 from tests.browser.accessibility import serious
 from tests.browser.chrome import SIZES, await_focus, open_page, shoot, sign_in, started_chromium
-from tests.browser.signing_desk import preview, signing
+from tests.browser.signing_desk import desk, outcome, preview, signing
 from tests.browser.visitor import ADDRESS, PASSWORD, Visitor, add_user, make_node, visit
 from tests.builders import ec_key, issue_certificate, make_ca, rsa_key
 from tests.edge.clinic import NOW, Clinic, make_clinic
@@ -118,7 +117,7 @@ def test_a_good_token_is_said_to_be_good_with_its_certificate(
         said,
         "chữ ký số",
         "dùng để ký",
-        f"Token «{LABEL}»",
+        f"Token “{LABEL}”",
         "ký phải nhập PIN",
     ):
         assert fact in text
@@ -142,7 +141,7 @@ def test_an_expired_certificate_and_one_that_ends_soon_are_told_with_the_cure(
     ended = alone.add_token("HET HAN", key=ec_key("token"), certificate=certificate(99))
     text = examined(node_with(tmp_path, clinic, ended.uri), clinic)
     assert verdict(text) == "Chứng thư số đã hết hạn"
-    assert "bàn giao việc ký cho đơn vị đầu mối" in text
+    assert "nhờ đơn vị khác ký thay" in text
     soon = alone.add_token("SAP HET", key=ec_key("token"), certificate=certificate(106))
     text = examined(node_with(tmp_path, clinic, soon.uri), clinic)
     assert verdict(text) == "Token dùng được"
@@ -354,21 +353,7 @@ def trial_form(visitor: Visitor, *, sure: bool = False) -> str:
     """Begin a trial and wait until the token was read; gives where the page sends the PIN, "" if nowhere."""
     visitor.get("/token")
     visitor.post("/token/trial", {"sure": "yes"} if sure else None)
-    found = re.fullmatch(r"/token/trial/([0-9a-f]{32})", visitor.place)
-    assert found is not None
-    with visitor.client.application.app_context():
-        trials().wait_beyond(found[1], TurnState.READING)
-    action = re.search(
-        r'<form method="post" action="(http://127\.0\.0\.1:\d+/[0-9a-f]{32})"', visitor.get(visitor.place)
-    )
-    return "" if action is None else action[1]
-
-
-def trial_outcome(visitor: Visitor) -> str:
-    """The page of the trial when it is over."""
-    with visitor.client.application.app_context():
-        trials().wait_beyond(visitor.place.rpartition("/")[2], *GOING_ON)
-    return visitor.get(visitor.place)
+    return desk(visitor)
 
 
 @pytest.mark.parametrize("rsa", [True, False])
@@ -381,7 +366,7 @@ def test_a_trial_signature_goes_from_the_browser_to_the_token_and_nowhere_else(
     action = trial_form(visitor)
     assert LABEL in visitor.text
     assert give(action, PIN) == (303, ADDRESS + visitor.place)
-    text = trial_outcome(visitor)
+    text = outcome(visitor)
     assert f"Chữ ký thử đúng: token ký được ({'RS256' if rsa else 'ES256'})." in text
     assert PIN not in text
     assert [clinic.count(table) for table in ("passes", "bundles")] == [0, 0]
@@ -391,19 +376,19 @@ def test_a_wrong_pin_is_said_and_never_tried_again_by_itself(tmp_path: Path, cli
     token = hsm.add_token(LABEL, key=ec_key("token"), certificate=certificate())
     visitor = visit(node_with(tmp_path, clinic, token.uri), clinic.centre)
     give(trial_form(visitor), "00000000")
-    text = trial_outcome(visitor)
+    text = outcome(visitor)
     assert "token-pin-" in text
     assert "00000000" not in text
     action = trial_form(visitor, sure=True)
     give(action, PIN)
-    assert "Chữ ký thử đúng" in trial_outcome(visitor)
+    assert "Chữ ký thử đúng" in outcome(visitor)
 
 
 def test_a_trial_without_a_token_asks_for_no_pin(tmp_path: Path, clinic: Clinic, hsm: SoftHsm) -> None:
     signer = f"pkcs11:token=KHONG%20CO?module-path={hsm.module_path}"
     visitor = visit(node_with(tmp_path, clinic, signer), clinic.centre)
     assert trial_form(visitor) == ""
-    assert "Không thấy token cần dùng." in visitor.text
+    assert "Không thấy token cần dùng." in outcome(visitor)
 
 
 def test_a_trial_is_one_persons_can_be_cancelled_and_is_one_at_a_time(
@@ -417,11 +402,12 @@ def test_a_trial_is_one_persons_can_be_cancelled_and_is_one_at_a_time(
     visitor.get("/token")
     visitor.post("/token/trial")
     assert visitor.place == first
-    with visitor.client.application.app_context(), pytest.raises(PassRefusedError, match="pass-turn-busy"):
-        trials().start("another", UserId(99), lambda _: "")
+    trials = trial_turns(visitor.client.application)
+    with pytest.raises(PassRefusedError, match="pass-desk-busy"):
+        trials.begin("", lambda _: None, key="", turn_id="another", owner=UserId(99))
     visitor.post(f"{first}/cancel")
     visitor.place = first
-    assert "Đã thôi không nhập mã" in trial_outcome(visitor)
+    assert "Đã hủy bước nhập mã" in outcome(visitor)
     # One of nobody leads to the beginning.
     visitor.get("/token/trial/" + "0" * 32, status=303)
 
@@ -497,4 +483,4 @@ def test_a_trial_in_a_browser(tmp_path: Path, clinic: Clinic, alone: SoftHsm, br
 def test_a_key_file_for_training_is_tried_with_its_password(tmp_path: Path, clinic: Clinic) -> None:
     visitor = visit(make_node(tmp_path, clinic.database), clinic.centre)
     give(trial_form(visitor), PASSWORD)
-    assert "Chữ ký thử đúng" in trial_outcome(visitor)
+    assert "Chữ ký thử đúng" in outcome(visitor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -63,6 +64,32 @@ def _run_killed(turn: Turn, moment: str) -> None:
     program = [sys.executable, "-m", "tests.token.killed_node", str(turn.station.database.path), turn.token.uri, moment]
     done = subprocess.run(program, cwd=_ROOT, input=turn.token.pin + "\n", text=True, check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL
+
+
+def test_a_driver_that_does_not_let_go_outlives_no_node_that_is_killed(
+    fault_token_with: Callable[[KeyName], FaultToken],
+) -> None:
+    token = fault_token_with("p256")
+    # The library keeps the interpreter to itself meanwhile, so that no thread of the process can end it.
+    token.fault("hang", "C_Finalize")
+    program = [sys.executable, "-m", "tests.token.killed_at_the_end", token.uri, str(token.folder)]
+    # What stays of it would keep its output open: no more than one line is read.
+    with subprocess.Popen(program, cwd=_ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as node:
+        assert node.stdin is not None
+        assert node.stdout is not None
+        node.stdin.write(token.pin + "\n")
+        node.stdin.flush()
+        process_id = int(node.stdout.readline())
+        assert node.wait(60) == -signal.SIGKILL
+    assert token.count("C_Finalize") == 1
+    try:
+        signer = os.pidfd_open(process_id)
+    except ProcessLookupError:
+        return
+    ended = select.poll()
+    ended.register(signer, select.POLLIN)
+    assert ended.poll(30_000)
+    os.close(signer)
 
 
 def _runs() -> Iterator[tuple[Kill, KeyName]]:

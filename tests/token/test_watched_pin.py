@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge.store import audit
 from edge.store.audit import Action, Wanted
-from edge.workflow.watch_pin import watch_pin
+from edge.workflow.open_key import KeyAsked, open_key
+from edge.workflow.watch_pin import is_uncounted, watch_pin
+from sync_protocol.signers.software import write_pkcs12
 from sync_protocol.signers.token_errors import TokenCode, TokenError
 from tests.edge.station import AFTERNOON
 from tests.softhsm import Person
-from tests.token.conftest import KeyName
+from tests.token.conftest import KeyName, organisation_certificate, organisation_key
 from tests.token.fault_token import FaultToken
 from tests.token.turn import Turn, assert_signed_once, make_turn
 
@@ -89,3 +92,36 @@ def test_other_faults_of_a_token_are_no_refused_pins(turn: Turn) -> None:
     assert _refused_pins(turn) == []
     _watched(turn, Person())
     assert_signed_once(turn, payload=None, asked=1)
+
+
+def test_a_right_pin_for_whatever_it_was_typed_ends_the_doubt(turn: Turn) -> None:
+    turn.token.fault("no-flags")
+    asked = KeyAsked(turn.token.uri, "Trần Thị Ánh", check=lambda _: None, now=lambda: AFTERNOON)
+    database, right = turn.station.database, Person()
+    with pytest.raises(TokenError, match=TokenCode.PIN_UNCOUNTED), open_key(database, asked, Person(_WRONG)):
+        pass
+    with pytest.raises(TokenError, match=TokenCode.PIN_UNCOUNTED), open_key(database, asked, right):
+        pass
+    assert right.questions == []
+    for is_sure in (True, False):
+        with open_key(database, replace(asked, after_wrong_pin=is_sure), right) as signer:
+            assert signer.operations == 0
+    assert turn.token.count("C_Login") == 3
+    with database.read() as tables:
+        # Said once, where somebody would have had to be sure.
+        assert len(audit.listed(tables, Wanted(action=Action.PIN_TAKEN), before=0, limit=10)) == 1
+
+
+def test_the_password_of_a_file_says_nothing_of_a_tokens_pin(turn: Turn, tmp_path: Path) -> None:
+    turn.token.fault("no-flags")
+    asked = KeyAsked(turn.token.uri, "Trần Thị Ánh", check=lambda _: None, now=lambda: AFTERNOON)
+    database = turn.station.database
+    with pytest.raises(TokenError), open_key(database, asked, Person(_WRONG)):
+        pass
+    path = tmp_path / "organisation.p12"
+    path.write_bytes(write_pkcs12(organisation_key("p256"), organisation_certificate("p256"), password="mat-khau"))
+    of_file = replace(asked, uri=f"software:{path}", after_wrong_pin=True)
+    with pytest.warns(UserWarning, match="tệp khóa phần mềm"), open_key(database, of_file, Person("mat-khau")):
+        pass
+    with database.read() as tables:
+        assert is_uncounted(tables)

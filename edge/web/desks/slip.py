@@ -54,7 +54,7 @@ class Picture:
 
 
 @blueprint.get("/doses/<int(max=999999999):sequence>/slip")
-@allow(Role.RECEPTION, Role.INJECTION, Role.OBSERVATION, Role.MANAGER)
+@allow(Role.RECEPTION, Role.INJECTION, Role.OBSERVATION, Role.SIGNER, Role.MANAGER)
 def show(sequence: int) -> str | Response:
     """The confirmation of a dose, of its newest version."""
     open_node = node()

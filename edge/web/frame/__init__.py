@@ -6,5 +6,6 @@ signed in at which browser), `access` (which roles may open which page), `guard`
 `language` (Vietnamese and English), `formats` and `sentences` (how numbers, times and states are written), `form_words`
 (what stands beside fields), `day_field` (a day as it is typed), `certificate_words` (what is said of the one that
 signs), `header` (what every page shows on top), `charts`, `pictures`, `qr_svg`, `work_progress` and `long_work` (what
-takes longer than a page may).
+takes longer than a page may), `desk_states`, `desk_turn` and
+`desk_page` (a PIN is typed, whatever for).
 """

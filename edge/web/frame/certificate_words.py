@@ -11,6 +11,7 @@ from edge.clients.signer_setting import signer_serial
 from edge.domain.certificate_standing import CertificateState, Standing
 from edge.domain.code_words import words
 from edge.store.database import Tables
+from edge.web.frame.form_words import sentence
 from edge.web.frame.formats import iso_day
 from edge.web.frame.language import _, plural, say
 from edge.workflow.certificate_standings import signing_standing
@@ -88,6 +89,13 @@ def certificate_notice(open_node: Node, tables: Tables, *, now: int) -> Notice |
     return None
 
 
+def signing_officer(open_node: Node, user_name: str) -> str:
+    """Who signs here: for whom the certificate is registered, as the centre takes no other name; else the user."""
+    with open_node.database.read() as tables:
+        found = signing_standing(tables, signer_serial(open_node.config), now=open_node.clock.now())
+    return (found.officer if found is not None else "") or user_name
+
+
 def _line(one: Standing, now: int) -> StandingLine:
     kind, word, sentence = _state(one)
     days = one.warning_days(now)
@@ -141,8 +149,7 @@ def _state(one: Standing) -> tuple[str, str, str]:
 def _remark(one: Standing) -> str:
     if one.remark not in _CODES:
         return ""
-    said = words(Code(one.remark))
-    return f"{say(said.vi).rstrip('.')}. {say(said.cure)}"
+    return sentence(words(Code(one.remark)))
 
 
 def _end(one: Standing, now: int) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from traceback import format_tb
 from typing import Final, cast
 
-from flask import Flask, current_app, g
+from flask import Flask, Response, current_app, g, jsonify, request
 
 from edge.domain.code_words import words
 from edge.domain.pass_journal import PassRefusedError
@@ -254,6 +254,16 @@ def _end(work: LongWork) -> None:
     # A check before this one may have refused the page.
     if g.pop("stood_back", False):
         work.page_ends()
+
+
+def is_followed() -> bool:
+    """Whether the page's script asks how far something is."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def follow_work(progress: Progress, said: str) -> Response:
+    """What the script of a page with long work is told."""
+    return jsonify(going_on=progress.is_going_on, done=progress.done, words=said)
 
 
 def long_work(app: Flask | None = None) -> LongWork:

@@ -85,6 +85,11 @@ class Sessions:
         with self._lock:
             self._sessions = {key: one for key, one in self._sessions.items() if one.user_id != user_id}
 
+    def is_here(self, user_id: UserId) -> bool:
+        """Whether a user has a session at any browser, locked or not."""
+        with self._lock:
+            return any(one.user_id == user_id for one in self._sessions.values())
+
 
 def _key(token: str) -> bytes:
     # The table holds no token that could be taken to another browser.

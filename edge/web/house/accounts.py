@@ -18,6 +18,7 @@ from edge.domain.refusals import EdgeCode, RefusedError, refuse
 from edge.store import audit, users
 from edge.store.drafts import NEVER_KEPT
 from edge.store.passwords import SALT_BYTES
+from edge.store.users import UserId
 from edge.web.frame import drafts
 from edge.web.frame.access import (
     allow_anybody,
@@ -33,6 +34,7 @@ from edge.web.frame.access import (
     signed_in_user,
 )
 from edge.web.frame.account_form import AccountForm, typed
+from edge.web.frame.desk_turn import desk_turns
 from edge.web.frame.guard import SIGN_IN_FIELDS
 from edge.web.frame.language import COOKIE, LANGUAGES, VIETNAMESE, _
 from edge.web.frame.node import node
@@ -80,6 +82,8 @@ def enter() -> Response:
     if drafts.is_page(place):
         drafts.keep(user, place, _carried())
     begin_session(user)
+    if before is not None:
+        end_waiting_of(before.user.user_id)
     for wanted in (place, request.form.get("next", ""), "" if before is None else before.wanted):
         if drafts.may_open(user, wanted):
             return redirect(wanted, 303)
@@ -127,6 +131,7 @@ def leave() -> Response:
     with node().database.write_transaction() as tables:
         audit.append(tables, audit.Action.SIGNED_OUT, f"user:{user.user_id}", actor=user.name, at=node().clock.now())
     end_session()
+    end_waiting_of(user.user_id)
     return redirect(url_for("accounts.sign_in"), 303)
 
 
@@ -203,6 +208,12 @@ def outlived(_error: CSRFError) -> tuple[str, int] | Response:
     form = typed(SIGN_IN_FIELDS, "login")
     form.errors["password"] = _("Chương trình vừa được mở lại. Gõ lại mật khẩu.")
     return _sign_in_page(form), 400
+
+
+def end_waiting_of(user_id: UserId) -> None:
+    """Let nothing wait for the PIN of somebody who is at no browser any more."""
+    if not sessions().is_here(user_id):
+        desk_turns().leave(user_id)
 
 
 def _sign_in_page(form: AccountForm) -> str:

@@ -39,6 +39,7 @@ ACT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         Action.PASS_SEALED: "Niêm phong lượt ký",
         Action.PASS_ABANDONED: "Hủy lượt ký",
         Action.PIN_REFUSED: "Token từ chối mã PIN",
+        Action.PIN_TAKEN: "Token nhận mã PIN sau lần nhập sai",
         Action.APPROVAL_ASKED: "Xin người thứ hai duyệt",
         Action.APPROVAL_GIVEN: "Duyệt lượt ký",
         Action.APPROVAL_REFUSED: "Không duyệt lượt ký",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.bootstrap import Node
@@ -22,7 +22,7 @@ from edge.web.frame.access import allow, current_user
 from edge.web.frame.day_field import TypedDay, read_day
 from edge.web.frame.formats import count
 from edge.web.frame.language import _, plural
-from edge.web.frame.long_work import long_work
+from edge.web.frame.long_work import follow_work, is_followed, long_work
 from edge.web.frame.node import node
 from edge.web.frame.work_progress import Result, WorkState
 from edge.web.house.act_words import ACT_WORDS, act_words, subject_words
@@ -108,8 +108,8 @@ def verified(work_id: str) -> str | Response:
             rows=rows,
             total=count(progress.total),
         )
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        return jsonify(going_on=progress.is_going_on, done=progress.done, words=said)
+    if is_followed():
+        return follow_work(progress, said)
     return render_template("house/audit_verified.html", progress=progress, said=said)
 
 

@@ -1,4 +1,4 @@
-"""Which certificates the tokens of this machine carry, looked for in work of its own: a driver may hang."""
+"""Which certificates the tokens of this machine carry, looked for in work of its own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flask import current_app
 from edge.bootstrap import Node
 from edge.clients.signer_setting import signer_uri
 from edge.domain.pass_journal import PassRefusedError
-from edge.web.frame.long_work import long_work
 from edge.web.frame.work_progress import Result, Tell
+from edge.web.house.driver_scans import begin_driver_scan
 from edge.workflow.examine_token import Examination, begin_examination, examine_modules
 from sync_protocol.certificate import Certificate, check_key_usage
 from sync_protocol.errors import ProtocolError
@@ -23,10 +23,7 @@ from sync_protocol.signers.token_errors import TokenError
 from sync_protocol.signers.token_messages import SeenToken
 from sync_protocol.signers.uri import Pkcs11Uri, SoftwareUri, encode_signer_uri, parse_signer_uri
 
-_ID_BYTES: Final = 12
 _KEY: Final = "hcvx-certificate-scans"
-# The work they belong to ends by itself; more than this many at once nobody asks for.
-_MOST_SCANS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +61,8 @@ class Scan:
 def begin_scan(open_node: Node, *, owner: int, label: str) -> str:
     """Begin to ask the drivers; gives the work's id. RefusedError WORK_FULL."""
     scan = Scan(begin_examination(open_node.config, os.environ), _key_file(open_node))
-    fresh = open_node.entropy.token(_ID_BYTES).hex()
-    kept = scans()
-    kept[fresh] = scan
-    for old in list(kept)[:-_MOST_SCANS]:
-        kept.pop(old, None)
     total = len(scan.examination.candidates)
-    work_id = long_work().submit(partial(_run, scan), work_id=fresh, owner=owner, label=label, total=total)
-    if work_id != fresh:
-        # A second click found the first one's work.
-        kept.pop(fresh, None)
-    return work_id
+    return begin_driver_scan(scans(), scan, partial(_run, scan), owner=owner, label=label, total=total)
 
 
 def scans() -> dict[str, Scan]:

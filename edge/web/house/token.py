@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, cast
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.bootstrap import Node
@@ -24,11 +24,12 @@ from edge.domain.token_report import FLAG_WORDS, Report, SeenModule
 from edge.web.frame.access import allow, current_user
 from edge.web.frame.formats import iso_day
 from edge.web.frame.language import _, plural
-from edge.web.frame.long_work import KEPT_SECONDS, long_work
+from edge.web.frame.long_work import KEPT_SECONDS, follow_work, is_followed, long_work
 from edge.web.frame.node import node
 from edge.web.frame.problems import show_refusal
 from edge.web.frame.security import came_over_lan
 from edge.web.frame.work_progress import Progress, Result, Tell, WorkState
+from edge.web.house.driver_scans import begin_driver_scan
 from edge.workflow.examine_token import Examination, begin_examination, examine_modules, finish_examination
 from sync_protocol.days import local_day
 from sync_protocol.signers.token_messages import TokenMechanism
@@ -36,10 +37,7 @@ from sync_protocol.signers.token_modules import Origin, program_bits
 
 blueprint = Blueprint("token", __name__)
 
-_ID_BYTES: Final = 12
 _KEY: Final = "hcvx-token-scans"
-# The work they belong to ends by itself; more than this many at once nobody asks for.
-_MOST_SCANS: Final = 16
 _KINDS: Final = {Severity.OK: "good", Severity.WARNING: "warning", Severity.PROBLEM: "danger"}
 _ORIGINS: Final = {
     Origin.ASKED: "được hỏi riêng",
@@ -80,21 +78,14 @@ def examine() -> AnyResponse:
     """Look for drivers and begin to ask them."""
     open_node = node()
     scan = _Scan(begin_examination(open_node.config, os.environ))
-    fresh = open_node.entropy.token(_ID_BYTES).hex()
-    scans = _scans()
-    scans[fresh] = scan
-    for old in list(scans)[:-_MOST_SCANS]:
-        scans.pop(old, None)
-    work_id = long_work().submit(
+    work_id = begin_driver_scan(
+        _scans(),
+        scan,
         partial(_run, open_node, scan),
-        work_id=fresh,
         owner=current_user().user_id,
         label=_("Kiểm tra token"),
         total=len(scan.examination.candidates),
     )
-    if work_id != fresh:
-        # A second click found the first one's work.
-        scans.pop(fresh, None)
     return redirect(url_for("token.follow", work_id=work_id), 303)
 
 
@@ -106,8 +97,8 @@ def follow(work_id: str) -> str | Response | AnyResponse:
     scan = _scans().get(work_id)
     if scan is None:
         return redirect(url_for("token.show"), 303)
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        return jsonify(going_on=progress.is_going_on, done=progress.done, words=_so_far(progress, scan.modules))
+    if is_followed():
+        return follow_work(progress, _so_far(progress, scan.modules))
     return render_template(
         "house/token.html",
         progress=progress,

@@ -16,6 +16,7 @@ from edge.store.users import User, UserId
 from edge.web.frame.access import allow, current_user, passwords, sessions
 from edge.web.frame.account_form import AccountForm, typed
 from edge.web.frame.node import node
+from edge.web.house.accounts import end_waiting_of
 from edge.workflow.manage_users import add_user, change_roles, close_user, reopen_user, reset_password
 
 blueprint = Blueprint("users", __name__)
@@ -68,6 +69,7 @@ def give_roles(user_id: int) -> Response:
     change_roles(node().database, changed.user_id, chosen, at=node().clock.now(), by=current_user().name)
     if chosen != changed.roles:
         sessions().end_all_of(changed.user_id)
+        end_waiting_of(changed.user_id)
     return redirect(url_for("users.show", done="roles", user=user_id), 303)
 
 
@@ -86,6 +88,7 @@ def give_password(user_id: int) -> Response:
         by=current_user().name,
     )
     sessions().end_all_of(UserId(user_id))
+    end_waiting_of(UserId(user_id))
     return redirect(url_for("users.show", done="password", user=user_id), 303)
 
 
@@ -95,6 +98,7 @@ def close(user_id: int) -> Response:
     """Close an account and end its sessions."""
     close_user(node().database, UserId(user_id), at=node().clock.now(), by=current_user().name)
     sessions().end_all_of(UserId(user_id))
+    end_waiting_of(UserId(user_id))
     return redirect(url_for("users.show", done="closed", user=user_id), 303)
 
 

@@ -15,21 +15,23 @@ from edge.store import approvals, node_identity
 from edge.store.approvals import ApprovalState
 from edge.web.desks.edit_form import whole
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.certificate_words import signing_officer
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
 from edge.web.frame.security import came_over_lan
-from edge.web.office.signing import NO_PROBLEM, Problem, is_software, key, preview_page, selection
+from edge.web.office.handover_words import ways
+from edge.web.office.signing import NO_PROBLEM, Problem, is_software, key, preview_page
 from edge.web.office.signing_choice import choice_of, typed
-from edge.web.office.signing_preview import PURPOSES, preview_of
-from edge.web.office.turn_order import cut
+from edge.web.office.signing_preview import PURPOSES, delegated_preview, preview_of
 from edge.workflow.approve_selection import (
     approve,
     ask_approval,
+    current_delegated,
     current_selection,
+    fits,
     refuse_approval,
     withdraw_approval,
 )
-from edge.workflow.plan_passes import require_unchanged
 
 blueprint = Blueprint("approvals", __name__)
 
@@ -46,34 +48,22 @@ STATES: Final = {
 @blueprint.post("/sign/approvals")
 @allow(Role.SIGNER)
 def ask() -> Response:
-    """Ask for the approval of what was previewed; what is more than one turn may sign is asked for turn by turn."""
+    """Ask for the approval of what was previewed, for all of its turns."""
     open_node, choice, user = node(), choice_of(key()), current_user()
     try:
         shown = bytes.fromhex(request.form.get("approved", ""))
     except ValueError:
         raise BadRequest from None
-    now, policy = open_node.clock.now(), open_node.shelf.catalogue().policy
-    with open_node.database.read() as tables:
-        found = selection(tables, choice)
-        require_unchanged(found, shown)
-        parts = cut(tables, policy, found, now=now)
-    if not parts:
-        raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
-    asked = [
-        ask_approval(
-            open_node.database,
-            policy,
-            part.sequences,
-            shown=part.shown,
-            late_reason=choice.late_reason,
-            user=user,
-            now=now,
-        )
-        for part in parts
-    ]
-    if len(asked) > 1:
-        return redirect(url_for("approvals.index"), 303)
-    return redirect(url_for("approvals.show", approval_id=asked[0]), 303)
+    approval_id = ask_approval(
+        open_node.database,
+        open_node.shelf.catalogue().policy,
+        sorted(choice.ticked or ()),
+        shown=shown,
+        late_reason=choice.late_reason,
+        user=user,
+        now=open_node.clock.now(),
+    )
+    return redirect(url_for("approvals.show", approval_id=approval_id), 303)
 
 
 @blueprint.get("/sign/approvals")
@@ -86,6 +76,7 @@ def index() -> str:
             pending=approvals.pending(tables),
             settled=approvals.settled(tables),
             states=STATES,
+            ways=ways(tables),
         )
 
 
@@ -136,11 +127,16 @@ def approval_page(approval_id: int, problem: Problem = NO_PROBLEM) -> str:
         found = approvals.get(tables, approval_id)
         if found is None:
             abort(404)
-        selection = current_selection(tables, open_node.shelf.catalogue().policy, found, now=now)
-        shown = preview_of(
-            tables, selection, node=node_identity.codes(tables).node, page=max(1, whole(request.args.get("page", "")))
-        )
-    has_changed = found.state in approvals.PENDING and selection.digest != found.digest
+        policy, page = open_node.shelf.catalogue().policy, max(1, whole(request.args.get("page", "")))
+        if found.for_site is None:
+            selection = current_selection(tables, policy, found, now=now)
+            parts = selection.parts
+            shown = preview_of(tables, selection, node=node_identity.codes(tables).node, page=page)
+        else:
+            plan = current_delegated(tables, policy, found, now=now)
+            parts = () if plan is None else (plan.digest,)
+            shown = delegated_preview(plan, page=page)
+        has_changed = found.state in approvals.PENDING and not fits(tables, found, parts)
     return render_template(
         "office/approval.html",
         approval=found,
@@ -154,7 +150,7 @@ def approval_page(approval_id: int, problem: Problem = NO_PROBLEM) -> str:
         and not has_changed,
         may_withdraw=found.state in approvals.PENDING and user.user_id in (found.asked_by, found.decided_by),
         purposes=PURPOSES,
-        officer=typed("officer") or user.name,
+        officer=typed("officer") or signing_officer(open_node, user.name),
         remark=typed("remark"),
         problem=problem,
         name_codes=(PassCode.SIGNER_NAME, PassCode.APPROVAL_SELF),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.bootstrap import Node
@@ -14,7 +14,7 @@ from edge.store import node_identity
 from edge.web.frame.access import allow, current_user
 from edge.web.frame.formats import count, duration, iso_day
 from edge.web.frame.language import _, plural, say
-from edge.web.frame.long_work import KEPT_SECONDS, long_work
+from edge.web.frame.long_work import KEPT_SECONDS, follow_work, is_followed, long_work
 from edge.web.frame.node import node
 from edge.web.frame.work_progress import Progress, Result, Tell, WorkState
 from edge.web.office.reports import presets
@@ -72,8 +72,8 @@ def follow(work_id: str) -> str | Response:
     """How far the file is: a page that asks again by itself, or the same as JSON for its script."""
     progress = long_work().progress(work_id, current_user().user_id)
     said = progress_words(progress)
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        return jsonify(going_on=progress.is_going_on, done=progress.done, words=said)
+    if is_followed():
+        return follow_work(progress, said)
     return render_template("office/export_progress.html", progress=progress, said=said, kept=KEPT_SECONDS // 60)
 
 

@@ -13,14 +13,16 @@ from edge.domain.handover import Offer
 from edge.domain.pass_journal import PassRefusedError
 from edge.domain.refusals import EdgeCode, RefusedError
 from edge.domain.roles import Role
-from edge.store import delegations, handovers, node_identity
+from edge.store import handovers, node_identity
 from edge.web.desks.edit_form import whole
 from edge.web.frame.access import allow, current_user
 from edge.web.frame.form_words import finding_sentence
 from edge.web.frame.language import _
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
-from edge.web.office.handover_words import offer_words, said_handovers
+from edge.web.frame.sentences import plain
+from edge.web.office.handover_words import offer_words, said_handovers, ways
+from edge.web.office.signing_choice import shown_digest
 from edge.web.office.signing_preview import preview_of
 from edge.workflow.hand_over import hand_over, handover_file, offer_of, select_days, to_hand_over
 from sync_protocol.days import parse_day
@@ -67,7 +69,7 @@ def hand() -> AnyResponse | tuple[str, int]:
             open_node.shelf.catalogue().policy,
             days,
             number=_number(),
-            shown=_digest(),
+            shown=shown_digest(),
             reason=reason,
             now=open_node.clock.now(),
             by=user.name,
@@ -78,7 +80,7 @@ def hand() -> AnyResponse | tuple[str, int]:
             return _page(told=finding_sentence(error.findings[0])), 422
         return _preview(days, told=_("Ghi vì sao cơ sở không tự ký, ví dụ: mất token."), reason=reason), 422
     except PassRefusedError as error:
-        said = error_words(error)[1]
+        said = plain(error_words(error)[1])
         return _page(told=f"{said.vi}. {said.cure}"), 409
     return redirect(url_for("handover.show", done=made[-1]), 303)
 
@@ -109,7 +111,7 @@ def _page(*, told: str = "") -> str:
         if text := request.args.get("done", ""):
             done = handovers.find(tables, whole(text))
         said = said_handovers(tables, now=now, limit=_SHOWN)
-        is_hub = bool(delegations.as_hub(tables, node_identity.codes(tables).node))
+        is_hub = ways(tables).from_sites
     return render_template(
         "office/handover.html",
         offers=[(offer, offer_words(offer), _days_of(offer, found.days)) for offer in found.offers],
@@ -164,10 +166,3 @@ def _number() -> int | None:
 def _page_number() -> int:
     text = request.args.get("page", "")
     return max(1, whole(text)) if text else 1
-
-
-def _digest() -> bytes:
-    try:
-        return bytes.fromhex(request.form.get("approved", ""))
-    except ValueError:
-        raise BadRequest from None

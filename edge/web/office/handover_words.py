@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge.domain.handover import HandedState, Offer
 from edge.domain.outbox import DUE, BundleState
-from edge.store import delegated_signings, handovers
+from edge.store import delegated_signings, delegations, handovers, hub_doses, node_identity
 from edge.store.database import Tables
 from edge.store.handovers import StoredHandover
 from edge.web.frame.formats import count, iso_day, moment
@@ -25,6 +25,23 @@ class SaidHandover:
     handover: StoredHandover
     sentences: Sequence[Sentence]
     is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Which pages of signing for others mean something here: to a hub, and from sites; now, or for what was done."""
+
+    to_hub: bool
+    from_sites: bool
+
+
+def ways(tables: Tables) -> Ways:
+    """The ways that other pages show; a node that nobody signs for, and that signs for nobody, shows none."""
+    own, found = node_identity.codes(tables), delegations.current(tables)
+    return Ways(
+        to_hub=any(one.site == own.facility for one in found) or bool(handovers.newest(tables, limit=1)),
+        from_sites=any(one.hub_node == own.node for one in found) or bool(hub_doses.all_handovers(tables)),
+    )
 
 
 def offer_words(offer: Offer) -> str:
@@ -123,9 +140,19 @@ def _signed(tables: Tables, found: StoredHandover, now: int) -> list[Sentence]:
 def _returned(counts: dict[str, int]) -> list[Sentence]:
     sentences = []
     if held := counts.get("quarantined", 0):
-        text = _("Trung tâm tạm giữ %(doses)s mũi; xem trang đồng bộ.", doses=count(held))
+        text = plural(
+            "Trung tâm tạm giữ %(doses)s mũi; xem trang đồng bộ.",
+            "Trung tâm tạm giữ %(doses)s mũi; xem trang đồng bộ.",
+            held,
+            doses=count(held),
+        )
         sentences.append(Sentence("warning", _("Tạm giữ"), text))
     if denied := counts.get("denied", 0):
-        text = _("Trung tâm không nhận %(doses)s mũi; sửa rồi ký lại. Xem trang đồng bộ.", doses=count(denied))
+        text = plural(
+            "Trung tâm không nhận %(doses)s mũi; sửa rồi ký lại. Xem trang đồng bộ.",
+            "Trung tâm không nhận %(doses)s mũi; sửa rồi ký lại. Xem trang đồng bộ.",
+            denied,
+            doses=count(denied),
+        )
         sentences.append(Sentence("danger", _("Bị trả lại"), text))
     return sentences

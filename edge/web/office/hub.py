@@ -18,16 +18,19 @@ from edge.store import delegations, hub_doses, hub_passes, node_identity, passes
 from edge.store.settings import Setting
 from edge.web.desks.edit_form import whole
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.certificate_words import signing_officer
 from edge.web.frame.form_words import finding_sentence
+from edge.web.frame.formats import count
 from edge.web.frame.language import _
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
 from edge.web.frame.security import accept_upload
-from edge.web.frame.sentences import Sentence, reason_words
+from edge.web.frame.sentences import Sentence, plain, reason_words
 from edge.web.office.signing import is_software
-from edge.web.office.signing_choice import PAGE_ROWS, numbers, typed
+from edge.web.office.signing_choice import PAGE_ROWS, numbers, shown_digest, typed
 from edge.web.office.signing_turn import begin_turn
 from edge.web.office.turn_order import SaidPass, TurnOrder, TurnPart
+from edge.workflow.approve_selection import ask_delegated
 from edge.workflow.prepare_pass import Officer
 from edge.workflow.sign_delegated import DelegatedPlan, hand_back, late_reason_of, plan_delegated
 from edge.workflow.take_handover import FILE_BYTES, import_handover
@@ -62,8 +65,8 @@ def take() -> AnyResponse | tuple[str, int]:
             open_node.database, file.stream.read(FILE_BYTES + 1), at=open_node.clock.now(), by=current_user().name
         )
     except ProtocolError as error:
-        said = error_words(error)[1]
-        return _page(told=f"{said.vi} {said.cure}"), 422
+        said = plain(error_words(error)[1])
+        return _page(told=f"{said.vi}. {said.cure}"), 422
     return redirect(url_for("hub.show", taken="new" if taken else "known"), 303)
 
 
@@ -87,7 +90,7 @@ def sign(site_node: str) -> AnyResponse | tuple[str, int]:
     try:
         with open_node.database.read() as tables:
             plan = plan_delegated(tables, policy, _checked(site_node), now=now)
-        shown = _digest()
+        shown = shown_digest()
         if plan.planned is None or plan.digest != shown:
             raise PassRefusedError(PassCode.SELECTION_CHANGED)
         if not typed("officer"):
@@ -95,11 +98,22 @@ def sign(site_node: str) -> AnyResponse | tuple[str, int]:
         officer = Officer(typed("officer"), late_reason=late_reason_of(plan.queue), by=user.name)
         return begin_turn(_order(plan, officer))
     except (PassRefusedError, ProtocolError, TokenError) as error:
-        code, said = error_words(error)
-        try:
-            return _site_page(site_node, code=code, told=f"{said.vi.rstrip('.')}. {said.cure}"), 409
-        except PassRefusedError:
-            return _page(told=f"{said.vi.rstrip('.')}. {said.cure}"), 409
+        return _refused(site_node, error)
+
+
+@blueprint.post("/hub/<site_node>/approval")
+@allow(Role.SIGNER)
+def ask(site_node: str) -> AnyResponse | tuple[str, int]:
+    """Ask another person to approve just what was previewed."""
+    open_node, user = node(), current_user()
+    now, policy = open_node.clock.now(), open_node.shelf.catalogue().policy
+    try:
+        approval_id = ask_delegated(
+            open_node.database, policy, _checked(site_node), shown=shown_digest(), user=user, now=now
+        )
+    except PassRefusedError as error:
+        return _refused(site_node, error)
+    return redirect(url_for("approvals.show", approval_id=approval_id), 303)
 
 
 @blueprint.post("/hub/<site_node>/back")
@@ -131,6 +145,16 @@ def give_back(site_node: str) -> AnyResponse | tuple[str, int]:
         else:
             return redirect(url_for("hub.show", back=given), 303)
     return _site_page(site_node, told_back=told, ticked=ticked, reason=reason), 422
+
+
+def _refused(site_node: str, error: Exception) -> tuple[str, int]:
+    """Show the page again with what went wrong; the list of sites where nothing of this one waits any more."""
+    code, words = error_words(error)
+    said = plain(words)
+    try:
+        return _site_page(site_node, code=code, told=f"{said.vi}. {said.cure}"), 409
+    except PassRefusedError:
+        return _page(told=f"{said.vi}. {said.cure}"), 409
 
 
 def _page(*, told: str = "") -> str:
@@ -177,7 +201,7 @@ def _site_page(
         pages=pages,
         refused=[(number, reason_words(why)) for why, number in plan.refused],
         late_reason=late_reason_of(plan.queue),
-        officer=typed("officer") or current_user().name,
+        officer=typed("officer") or signing_officer(open_node, current_user().name),
         name_wrong=code == PassCode.SIGNER_NAME,
         needs_approval=needs_approval,
         open_pass=open_pass,
@@ -220,9 +244,9 @@ def _pass_sentence(one: hub_passes.DelegatedPass) -> Sentence:
     if one.quarantined + one.refused:
         text = _(
             "Trung tâm nhận %(admitted)s, tạm giữ %(quarantined)s, trả lại %(refused)s mũi; cơ sở được báo.",
-            admitted=one.admitted,
-            quarantined=one.quarantined,
-            refused=one.refused,
+            admitted=count(one.admitted),
+            quarantined=count(one.quarantined),
+            refused=count(one.refused),
         )
         return Sentence("warning", _("Đã nhận một phần"), text)
     return Sentence("good", _("Đã nhận"), _("Trung tâm đã nhận hết và báo cho cơ sở."))
@@ -232,10 +256,3 @@ def _checked(site_node: str) -> str:
     if not is_code(site_node):
         raise BadRequest
     return site_node
-
-
-def _digest() -> bytes:
-    try:
-        return bytes.fromhex(request.form.get("approved", ""))
-    except ValueError:
-        raise BadRequest from None

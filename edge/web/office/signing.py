@@ -26,10 +26,11 @@ from edge.store.settings import Setting
 from edge.store.signing_queue import LEAST_DIGITS, LEAST_LETTERS, Wanted
 from edge.web.frame import drafts
 from edge.web.frame.access import allow, current_user
-from edge.web.frame.certificate_words import certificate_notice
+from edge.web.frame.certificate_words import certificate_notice, signing_officer
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
 from edge.web.frame.security import came_over_lan
+from edge.web.office.handover_words import ways
 from edge.web.office.signing_choice import (
     MOST_TICKED,
     TURNS,
@@ -44,7 +45,7 @@ from edge.web.office.signing_choice import (
 )
 from edge.web.office.signing_list import DAY_BUTTONS, address_of, passes_today, read_wanted, signing_list
 from edge.web.office.signing_preview import PURPOSES, preview_of
-from edge.web.office.turn_work import Turn, signing_turns
+from edge.web.office.turn_work import SigningTurn, signing_turns
 from edge.workflow.plan_passes import Selection, outline_selection, signing_rules
 from sync_protocol.days import local_day
 
@@ -147,6 +148,8 @@ def choose_page(problem: Problem = NO_PROBLEM) -> str:
             agreed=sum(one.state is ApprovalState.APPROVED and one.decided_by != user.user_id for one in pending),
             problem=problem,
             notice=certificate_notice(open_node, tables, now=now),
+            has_signer=bool(open_node.config.signer),
+            ways=ways(tables),
             more=_more(),
             most=MOST_TICKED,
             turns=TURNS,
@@ -171,7 +174,7 @@ def preview_page(problem: Problem = NO_PROBLEM) -> str:
         address=address_of(_wanted(choice)),
         key=key(),
         purposes=PURPOSES,
-        officer=typed("officer") or current_user().name,
+        officer=typed("officer") or signing_officer(node(), current_user().name),
         needs_approval=needs_approval,
         problem=problem,
         name_codes=(PassCode.SIGNER_NAME, PassCode.APPROVAL_SELF),
@@ -251,7 +254,7 @@ def _span() -> Sequence[int]:
     return range(int(first), min(int(last) + 1, int(first) + _MOST_PASSES))
 
 
-def _more() -> Turn | None:
+def _more() -> SigningTurn | None:
     """The turn that has just signed a part of what was previewed, while the rest of it is still unsigned."""
     turn = signing_turns().get(request.args.get("turn", ""), current_user().user_id)
     return turn if turn is not None and turn.order.rest else None

@@ -131,6 +131,14 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _NUMBER_CHARS
 
 
+def shown_digest() -> bytes:
+    """The digest of what the page showed, as its form sends it back. BadRequest where it is none."""
+    try:
+        return bytes.fromhex(request.form.get("approved", ""))
+    except ValueError:
+        raise BadRequest from None
+
+
 def typed(name: str) -> str:
     """A line that somebody typed into the form, with its spaces tidied."""
     return " ".join(request.form.get(name, "").split())[:_TEXT_CHARS]

@@ -15,6 +15,7 @@ from edge.store.database import Tables
 from edge.web.frame.sentences import reason_words
 from edge.web.office.signing_choice import PAGE_ROWS
 from edge.workflow.plan_passes import Selection
+from edge.workflow.sign_delegated import DelegatedPlan
 from sync_protocol.batch import Purpose
 from sync_protocol.dose import Dose
 
@@ -50,6 +51,7 @@ class Preview:
         refused: how many ticked doses are left out for which reason.
         digest: of the selection, in hex: what the form sends back.
         page, pages: from 1.
+        site: whose doses they are, in words; "" for the node's own.
     """
 
     passes: Sequence[OutlinedPass]
@@ -61,6 +63,7 @@ class Preview:
     digest: str
     page: int
     pages: int
+    site: str = ""
 
     @property
     def doses(self) -> int:
@@ -113,6 +116,36 @@ def preview_of(tables: Tables, selection: Selection, *, node: str, page: int) ->
         digest=selection.digest.hex(),
         page=at,
         pages=pages,
+    )
+
+
+def delegated_preview(plan: DelegatedPlan | None, *, page: int) -> Preview:
+    """Make one page of the preview of doses of another site.
+
+    Args:
+        plan: None, or without a pass, where nothing of them can be signed any more.
+        page: as in `preview_of`.
+    """
+    if plan is None or plan.planned is None:
+        return Preview((), (), kinds=(), rows=(), refused=(), late_reason="", digest="", page=1, pages=1)
+    planned, queue = plan.planned, plan.queue
+    sequences = planned.sequences
+    pages = -(-len(sequences) // PAGE_ROWS)
+    at = min(page, pages)
+    outlined = OutlinedPass(
+        planned.purpose, sequences, people=planned.people, first_day=planned.first_day, last_day=planned.last_day
+    )
+    return Preview(
+        (outlined,),
+        [(_dose_id(queue.node, sequences[0]), _dose_id(queue.node, sequences[-1]))],
+        kinds=[Kind(planned.purpose, len(sequences), people=planned.people)],
+        rows=planned.doses[(at - 1) * PAGE_ROWS : at * PAGE_ROWS],
+        refused=(),
+        late_reason=plan.late_reason,
+        digest=plan.digest.hex(),
+        page=at,
+        pages=pages,
+        site=f"{queue.site_name} ({queue.site})",
     )
 
 

@@ -1,6 +1,6 @@
 """The signature is ordered: what was previewed or approved, and nothing else; an open pass is finished or given up.
 
-Everything is checked here, before a PIN is asked for. The turn at the token goes on in `turn_work`, and its page is in
+Everything is checked here, before a PIN is asked for. The turn goes on at the PIN desk, and its page is in
 `signing_turn`: the PIN comes to neither.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask import Blueprint, redirect, request, url_for
-from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
@@ -24,12 +23,12 @@ from edge.web.frame.access import allow, current_user
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
 from edge.web.office.approvals_page import approval_page
+from edge.web.office.approved_order import approved_order
 from edge.web.office.signing import Problem, choose_page, key, preview_page, selection
-from edge.web.office.signing_choice import choice_of, typed
+from edge.web.office.signing_choice import choice_of, shown_digest, typed
 from edge.web.office.signing_turn import begin_turn, order_again, turn_page
 from edge.web.office.turn_order import TurnOrder, cut
 from edge.web.office.turn_work import signing_turns
-from edge.workflow.approve_selection import current_selection
 from edge.workflow.plan_passes import require_unchanged
 from edge.workflow.prepare_pass import Officer
 from edge.workflow.sign_pass import abandon_pass, resume_pass
@@ -43,7 +42,7 @@ blueprint = Blueprint("signing_run", __name__)
 @allow(Role.SIGNER)
 def run() -> Response:
     """Begin a turn that signs what was previewed or approved, and nothing else."""
-    approval_id, shown = _approval_id(), _shown()
+    approval_id, shown = _approval_id(), shown_digest()
     found = signing_turns().find_key(shown.hex(), current_user().user_id)
     signed = _signed(approval_id)
     if signed:
@@ -52,7 +51,11 @@ def run() -> Response:
     if not typed("officer"):
         # Said before the token is asked for: nobody types a PIN for a form with a gap.
         raise PassRefusedError(PassCode.SIGNER_NAME)
-    order = _ticked(shown) if approval_id is None else _approved(approval_id, shown)
+    order = (
+        _ticked(shown)
+        if approval_id is None
+        else approved_order(node(), approval_id, officer=typed("officer"), user=current_user(), shown=shown)
+    )
     return begin_turn(order)
 
 
@@ -99,14 +102,17 @@ def refused(error: Exception) -> tuple[str, int]:
 def _signed(approval_id: int | None) -> Sequence[int]:
     """The doses that the first of two clicks has signed already, if nothing of them is left or the approval is used."""
     open_node = node()
+    turn = signing_turns().find_key(shown_digest().hex(), current_user().user_id)
     with open_node.database.read() as tables:
         if approval_id is not None:
             found = approvals.get(tables, approval_id)
-            is_used = found is not None and found.state is ApprovalState.USED
-            return approvals.sequences(tables, approval_id) if is_used else ()
+            # Its own doses are found by their numbers, those of another site by the turn alone.
+            is_used = found is not None and found.state is ApprovalState.USED and found.for_site is None
+            is_begun = found is not None and found.begun > 0 and turn is not None
+            return approvals.sequences(tables, approval_id) if is_used or is_begun else ()
         outline = selection(tables, choice_of(key())).outline
     signed = [one.sequence for one in outline.refused if one.reason is Waiting.SIGNED]
-    return signed if not outline.passes or signing_turns().find_key(_shown().hex(), current_user().user_id) else ()
+    return signed if not outline.passes or turn is not None else ()
 
 
 def _ticked(shown: bytes) -> TurnOrder:
@@ -124,34 +130,12 @@ def _ticked(shown: bytes) -> TurnOrder:
     return TurnOrder(shown.hex(), first, officer, user, rest=tuple(rest))
 
 
-def _approved(approval_id: int, shown: bytes) -> TurnOrder:
-    """What another person has approved, if it still is what they saw."""
-    open_node, user, now = node(), current_user(), node().clock.now()
-    policy = open_node.shelf.catalogue().policy
-    with open_node.database.read() as tables:
-        found = approvals.get(tables, approval_id)
-        if found is None or found.state is not ApprovalState.APPROVED:
-            raise PassRefusedError(PassCode.APPROVAL_SETTLED)
-        current = current_selection(tables, policy, found, now=now)
-        require_unchanged(current, shown)
-        first, *_ = cut(tables, policy, current, now=now)
-    officer = Officer(typed("officer"), late_reason=found.late_reason, approval_id=approval_id, by=user.name)
-    return TurnOrder(shown.hex(), first, officer, user, approver=found.decider)
-
-
 def _done(signed: Sequence[int]) -> Response:
     with node().database.read() as tables:
         found = page_queries.sealed_passes(tables, signed)
     if not found:
         raise PassRefusedError(PassCode.APPROVAL_SETTLED)
     return redirect(url_for("signing.choose", first=found[0], last=found[-1]), 303)
-
-
-def _shown() -> bytes:
-    try:
-        return bytes.fromhex(request.form.get("approved", ""))
-    except ValueError:
-        raise BadRequest from None
 
 
 def _approval_id() -> int | None:

@@ -1,48 +1,43 @@
-"""The page of a turn at the token: what is signed, the form with the PIN, how far it is, and what went wrong.
+"""The page of a turn that signs: what is signed, the form with the PIN, how far it is, and what went wrong.
 
-The form goes to the signer process, at an address that lives as long as the turn waits; this page names it, and no
-other page may. Over the clinic's network no PIN is asked for: it is typed where the token is.
+How a turn waits for its PIN is `desk_turn`, and how every page shows the form is `desk_page`.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.bootstrap import Node
 from edge.clients.signer_setting import signer_uri
 from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
 from edge.domain.roles import Role
-from edge.store import passes, settings
+from edge.store import approvals, passes, settings
+from edge.store.approvals import ApprovalState
 from edge.store.passes import StoredPass
 from edge.store.settings import Setting
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.desk_page import desk_page, follow_answer, fresh_place, require_here
+from edge.web.frame.desk_states import GOING_ON, TurnState
 from edge.web.frame.formats import count
 from edge.web.frame.language import _, plural
+from edge.web.frame.long_work import is_followed
 from edge.web.frame.node import node
-from edge.web.frame.security import allow_form_to, came_over_lan
+from edge.web.office.approved_order import approved_order, left_parts
 from edge.web.office.signing import is_software
 from edge.web.office.signing_preview import PURPOSES
-from edge.web.office.turn_order import TurnOrder, part_of, plan_order, sign_order
-from edge.web.office.turn_work import GOING_ON, Turn, TurnScreen, TurnState, signing_turns
-from edge.workflow.prepare_pass import Officer
+from edge.web.office.turn_order import TurnOrder, TurnPart, part_of, plan_order, sign_order
+from edge.web.office.turn_work import SigningScreen, SigningTurn, doses_of, signing_turns
+from edge.workflow.prepare_pass import Officer, require_clock
 from sync_protocol.batch import Purpose
-from sync_protocol.certificate import serial_text
 from sync_protocol.manifest import parse_statement
 from sync_protocol.signers.at_desk import DeskPlace
-from sync_protocol.signers.token_errors import TokenCode
 
 blueprint = Blueprint("signing_turn", __name__)
-
-# Somebody has gone to fetch the head of the unit: longer than that nobody's form stays open.
-DESK_SECONDS: Final = 180
-_ID_BYTES: Final = 16
-# What a token or a person has to be asked about once more before the PIN may be typed again.
-_SURE_CODES: Final = frozenset({TokenCode.PIN_COUNT_LOW, TokenCode.PIN_UNCOUNTED})
 
 
 @blueprint.get("/sign/turn/<turn_id>")
@@ -50,27 +45,21 @@ _SURE_CODES: Final = frozenset({TokenCode.PIN_COUNT_LOW, TokenCode.PIN_UNCOUNTED
 def show(turn_id: str) -> str | AnyResponse:
     """The turn as it stands, for whoever began it; as JSON for the page's script."""
     turn = _find(turn_id)
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        return jsonify(state=turn.state, done=turn.doses, words=turn_words(turn))
+    if is_followed():
+        return follow_answer(turn, turn_words(turn), done=doses_of(turn))
     if turn.state is TurnState.DONE:
         return _summary(turn)
     with node().database.read() as tables:
         open_pass = passes.open_pass(tables)
-    is_elsewhere = came_over_lan()
-    if turn.desk is not None and not is_elsewhere:
-        allow_form_to(turn.desk.origin)
+    cancelling = url_for("signing_turn.cancel", turn_id=turn_id)
     return render_template(
         "office/turn.html",
         turn=turn,
         order=turn.order,
-        said=turn_words(turn),
+        doses=doses_of(turn),
+        desk=desk_page(turn, turn_words(turn), follow=turn_page(turn_id), cancel=cancelling),
         purposes=PURPOSES,
-        is_elsewhere=is_elsewhere,
-        is_software=is_software(),
-        open_pass=open_pass,
-        has_to_be_sure=turn.code in _SURE_CODES,
-        certificate=_certificate_words(turn),
-        desk_seconds=DESK_SECONDS,
+        open_pass=open_pass if open_pass is not None and _is_of(turn.order, open_pass) else None,
     )
 
 
@@ -78,7 +67,7 @@ def show(turn_id: str) -> str | AnyResponse:
 @allow(Role.SIGNER)
 def cancel(turn_id: str) -> AnyResponse:
     """Wait for no PIN any more; nothing was signed by it."""
-    signing_turns().cancel(turn_id, current_user().user_id)
+    signing_turns().cancel(_find(turn_id).turn_id, current_user().user_id)
     return redirect(url_for("signing.choose"), 303)
 
 
@@ -93,12 +82,21 @@ def again(turn_id: str) -> AnyResponse:
         stored = passes.open_pass(tables)
     is_sure = request.form.get("sure", "") == "yes"
     if stored is None:
-        return begin_turn(replace(turn.order, open_pass=None, after_wrong_pin=is_sure))
+        order = replace(turn.order, open_pass=None)
+        if order.officer.approval_id is not None:
+            # What was signed before it stopped is not signed again; what is left is still approved.
+            named = order.officer.name
+            order = approved_order(node(), order.officer.approval_id, officer=named, user=current_user())
+        return begin_turn(replace(order, after_wrong_pin=is_sure))
+    if not _is_of(turn.order, stored):
+        # Another one's, of which this page has said nothing: it is finished or given up where all open passes are.
+        raise PassRefusedError(PassCode.OPEN_ALREADY)
     if stored.state is not PassState.PREPARED:
         # The token has signed: what is left needs no PIN, and is finished where all open passes are.
         return redirect(url_for("signing.choose"), 303)
     order = order_again(stored)
-    return begin_turn(replace(order, rest=turn.order.rest, after_wrong_pin=is_sure))
+    rest = turn.order.rest if order.officer.approval_id is None else order.rest
+    return begin_turn(replace(order, rest=rest, after_wrong_pin=is_sure))
 
 
 @blueprint.post("/sign/turn/<turn_id>/next")
@@ -109,22 +107,25 @@ def go_on(turn_id: str) -> AnyResponse:
     if turn.state is not TurnState.DONE or not turn.order.rest:
         return redirect(turn_page(turn_id), 303)
     part, *rest = turn.order.rest
-    officer = replace(turn.order.officer, approval_id=None)
-    order = TurnOrder(part.shown.hex(), part, officer, current_user(), rest=tuple(rest))
-    found = signing_turns().find_key(order.key, current_user().user_id)
-    return begin_turn(order) if found is None else redirect(turn_page(found.turn_id), 303)
+    officer, user = turn.order.officer, current_user()
+    found = signing_turns().find_key(part.shown.hex(), user.user_id)
+    if found is not None:
+        return redirect(turn_page(found.turn_id), 303)
+    if officer.approval_id is not None:
+        return begin_turn(approved_order(node(), officer.approval_id, officer=officer.name, user=user, part=part))
+    return begin_turn(TurnOrder(part.shown.hex(), part, officer, user, rest=tuple(rest)))
 
 
 def begin_turn(order: TurnOrder) -> AnyResponse:
     """Begin a turn and lead to its page; a second click finds the first one's.
 
     Raises:
-        PassRefusedError: PIN_ELSEWHERE, TURN_BUSY, OPEN_ALREADY, SIGNER_UNSET, and what `plan_order` raises.
+        PassRefusedError: PIN_ELSEWHERE, TURN_BUSY, DESK_BUSY, OPEN_ALREADY, CLOCK_BACK,
+            SIGNER_UNSET, and what `plan_order` raises.
         TokenError: URI_INVALID.
     """
     open_node, owner = node(), current_user().user_id
-    if came_over_lan():
-        raise PassRefusedError(PassCode.PIN_ELSEWHERE)
+    require_here()
     signer_uri(open_node.config)
     turns = signing_turns()
     found = turns.find_key(order.key, owner)
@@ -132,26 +133,33 @@ def begin_turn(order: TurnOrder) -> AnyResponse:
         return redirect(turn_page(found.turn_id), 303)
     if order.open_pass is None:
         _check(open_node, order)
-    turn_id = open_node.entropy.token(_ID_BYTES).hex()
-    place = DeskPlace(
-        request.host_url.rstrip("/"),
-        turn_page(turn_id),
-        path=f"/{open_node.entropy.token(_ID_BYTES).hex()}",
-        seconds=DESK_SECONDS,
-    )
-    begun = turns.begin(order, _job(open_node, order, place), turn_id=turn_id, owner=owner)
+    turn_id, place = fresh_place(turn_page)
+    begun = turns.begin(order, _job(open_node, order, place), key=order.key, turn_id=turn_id, owner=owner)
     return redirect(turn_page(begun), 303)
 
 
 def order_again(stored: StoredPass) -> TurnOrder:
-    """The order to finish a pass whose bytes are fixed."""
-    officer = Officer(stored.signer_name, stored.approver, late_reason=stored.late_reason, by=current_user().name)
+    """The order to finish a pass whose bytes are fixed; beside it what is left of its approval, if it has one."""
+    open_node, rest = node(), tuple[TurnPart, ...]()
+    with open_node.database.read() as tables:
+        approval = approvals.of_pass(tables, stored.pass_id)
+        if approval is not None and approval.state is ApprovalState.APPROVED:
+            policy, now = open_node.shelf.catalogue().policy, open_node.clock.now()
+            rest, _digest = left_parts(tables, policy, approval, now=now)
+    officer = Officer(
+        stored.signer_name,
+        stored.approver,
+        late_reason=stored.late_reason,
+        approval_id=None if approval is None else approval.approval_id,
+        by=current_user().name,
+    )
     is_delegated = stored.purpose is Purpose.DELEGATED
     return TurnOrder(
         f"pass {stored.pass_id}",
         part_of(stored),
         officer,
         current_user(),
+        rest=rest,
         approver=stored.approver,
         open_pass=stored.pass_id,
         for_site=parse_statement(stored.statement_payload).manifest.dose_facility if is_delegated else "",
@@ -163,7 +171,7 @@ def turn_page(turn_id: str) -> str:
     return url_for("signing_turn.show", turn_id=turn_id)
 
 
-def turn_words(turn: Turn) -> str:
+def turn_words(turn: SigningTurn) -> str:
     """How far a turn is."""
     match turn.state:
         case TurnState.READING:
@@ -175,9 +183,9 @@ def turn_words(turn: Turn) -> str:
                 "Đã ký %(done)s trong %(total)s mũi tiêm (%(signed)s trong %(batches)s lô); không rút token.",
                 "Đã ký %(done)s trong %(total)s mũi tiêm (%(signed)s trong %(batches)s lô); không rút token.",
                 turn.order.part.doses,
-                done=count(turn.doses),
+                done=count(doses_of(turn)),
                 total=count(turn.order.part.doses),
-                signed=len(turn.sealed),
+                signed=len(turn.made),
                 batches=len(turn.order.part.passes),
             )
         case TurnState.DONE:
@@ -185,17 +193,24 @@ def turn_words(turn: Turn) -> str:
         case TurnState.FAILED:
             return _("Lượt ký dừng lại.")
         case TurnState.CANCELLED:
-            return _("Đã thôi không ký.")
+            return _("Đã hủy bước ký.")
 
 
-def _certificate_words(turn: Turn) -> str:
-    """The certificate's serial number as letters have it; "" for a file, and where nothing is asked for."""
-    certificate = None if turn.desk is None else turn.desk.certificate
-    return "" if certificate is None else serial_text(certificate.serial)
-
-
-def _find(turn_id: str) -> Turn:
+def _find(turn_id: str) -> SigningTurn:
     return signing_turns().find(turn_id, current_user().user_id)
+
+
+def _is_of(order: TurnOrder, stored: StoredPass) -> bool:
+    """Whether an open pass is what this order has begun, or is to finish."""
+    if order.open_pass is not None:
+        return stored.pass_id == order.open_pass
+    with node().database.read() as tables:
+        leaves = passes.leaves(tables, stored.pass_id)
+    for_node = parse_statement(stored.statement_payload).manifest.for_node
+    # As the journal keeps names.
+    officer = unicodedata.normalize("NFC", order.officer.name)
+    is_alike = (for_node, stored.signer_name, stored.approver) == (order.for_node, officer, order.approver)
+    return is_alike and set(leaves) <= set(order.part.sequences)
 
 
 def _check(open_node: Node, order: TurnOrder) -> None:
@@ -205,18 +220,19 @@ def _check(open_node: Node, order: TurnOrder) -> None:
             raise PassRefusedError(PassCode.OPEN_ALREADY)
         if order.officer.approval_id is None and settings.get(tables, Setting.APPROVAL_REQUIRED):
             raise PassRefusedError(PassCode.APPROVAL_MISSING)
+        require_clock(tables, open_node.clock.now())
     plan_order(open_node, order, now=open_node.clock.now())
 
 
-def _job(open_node: Node, order: TurnOrder, place: DeskPlace) -> Callable[[TurnScreen], None]:
-    def sign(screen: TurnScreen) -> None:
-        sign_order(open_node, order, screen, place=place, seal=screen.seal)
+def _job(open_node: Node, order: TurnOrder, place: DeskPlace) -> Callable[[SigningScreen], None]:
+    def sign(screen: SigningScreen) -> None:
+        sign_order(open_node, order, screen, place=place, seal=screen.add)
 
     return sign
 
 
-def _summary(turn: Turn) -> AnyResponse:
-    first, last = turn.sealed[0].pass_id, turn.sealed[-1].pass_id
+def _summary(turn: SigningTurn) -> AnyResponse:
+    first, last = turn.made[0].pass_id, turn.made[-1].pass_id
     if turn.order.for_node:
         return redirect(url_for("hub.show", done=last), 303)
     more = turn.turn_id if turn.order.rest else None

@@ -12,21 +12,22 @@ from dataclasses import dataclass
 from edge.bootstrap import Node
 from edge.clients.signer_setting import signer_uri
 from edge.domain.pass_journal import PassCode, PassRefusedError
+from edge.domain.roles import Role
 from edge.domain.signing_pass import OutlinedPass, PassPlan
 from edge.store.database import Tables
 from edge.store.passes import StoredPass
 from edge.store.users import User
-from edge.workflow.approve_selection import plan_approved
-from edge.workflow.check_signer import check_signer
+from edge.web.frame.desk_page import require_still
+from edge.workflow.check_signer import signer_check
+from edge.workflow.open_key import KeyAsked, open_key_at_desk
 from edge.workflow.plan_passes import Selection, outline_selection, plan_selection
 from edge.workflow.prepare_pass import Officer
 from edge.workflow.sign_delegated import plan_shown
 from edge.workflow.sign_pass import SealedPass, resume_pass, sign_plan
-from edge.workflow.watch_pin import watch_pin
+from edge.workflow.use_approval import plan_approved
 from sync_protocol.batch import Purpose
 from sync_protocol.catalogue import Policy
-from sync_protocol.signers.at_desk import DeskPlace, DeskScreen, ShownDesk
-from sync_protocol.signers.opening import open_signer_at_desk
+from sync_protocol.signers.at_desk import DeskPlace, DeskScreen
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,13 @@ def cut(tables: Tables, policy: Policy, selection: Selection, *, now: int) -> tu
         alone = selection
         if len(numbers) > 1:
             alone = outline_selection(tables, policy, sequences, now=now, late_reason=selection.late_reason)
-        parts.append(TurnPart(tuple(map(_said, passes)), sequences, alone.digest))
+        parts.append(TurnPart(tuple(map(said_pass, passes)), sequences, alone.digest))
     return tuple(parts)
+
+
+def said_pass(one: OutlinedPass) -> SaidPass:
+    """A pass of a preview in words."""
+    return SaidPass(one.purpose, len(one.sequences), people=one.people, first_day=one.first_day, last_day=one.last_day)
 
 
 def part_of(stored: StoredPass) -> TurnPart:
@@ -136,14 +142,21 @@ def plan_order(node: Node, order: TurnOrder, *, now: int) -> PassPlan:
     """Plan the passes of an order, if they still are what was shown; not for a pass that was fixed before.
 
     Raises:
-        PassRefusedError: SELECTION_CHANGED, NOTHING_TO_SIGN; APPROVAL_SETTLED, APPROVAL_SELF.
+        PassRefusedError: SELECTION_CHANGED, NOTHING_TO_SIGN; APPROVAL_SETTLED, APPROVAL_SELF, APPROVER_GONE.
         StoreError: NOT_ENROLLED.
     """
     policy = node.shelf.catalogue().policy
-    if order.for_node:
+    if order.for_node and order.officer.approval_id is None:
         return PassPlan((plan_shown(node.database, policy, order.for_node, shown=order.part.shown, now=now),), ())
     if order.officer.approval_id is not None:
-        plan = plan_approved(node.database, policy, order.officer.approval_id, user=order.user, now=now)
+        plan = plan_approved(
+            node.database,
+            policy,
+            order.officer.approval_id,
+            user=order.user,
+            officer=order.officer.name,
+            now=now,
+        )
     else:
         plan = plan_selection(
             node.database,
@@ -153,10 +166,12 @@ def plan_order(node: Node, order: TurnOrder, *, now: int) -> PassPlan:
             now=now,
             late_reason=order.officer.late_reason,
         )
-    # An approval of old may be about more than one turn: what is beyond this one needs another.
     turns = plan.turns
     if not turns:
         raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
+    # An approval may hold for more than this turn; of it, what was named is signed, and nothing else.
+    if [each for one in turns[0].passes for each in one.sequences] != list(order.part.sequences):
+        raise PassRefusedError(PassCode.SELECTION_CHANGED)
     return turns[0]
 
 
@@ -172,46 +187,26 @@ def sign_order(
 
     Raises:
         TokenError: no PIN, or the token did not sign; an open pass can be resumed.
-        PassRefusedError, ProtocolError, StoreError: as `sign_plan`.
+        PassRefusedError: TURN_GONE if whoever ordered it may not sign any more, and as `sign_plan`.
+        ProtocolError, StoreError: as `sign_plan`.
     """
-    uri, watched = signer_uri(node.config), _CertificateWatch(screen, node)
-    is_sure = order.after_wrong_pin
-    with (
-        watch_pin(node.database, after_wrong_pin=is_sure, by=order.user.name, now=node.clock.now),
-        open_signer_at_desk(uri, place, watched, after_wrong_pin=is_sure) as signer,
-    ):
+    asked = KeyAsked(
+        signer_uri(node.config),
+        order.user.name,
+        now=node.clock.now,
+        check=signer_check(node.database, node.clock.now, officer=order.officer.name),
+        after_wrong_pin=order.after_wrong_pin,
+    )
+    with open_key_at_desk(node.database, asked, place, screen) as signer:
         # A person took their time: what is signed now claims this moment, and still has to be lawful at it.
         now, entropy, by = node.clock.now(), node.entropy, order.user.name
+        require_still(node, order.user, Role.SIGNER)
         if order.open_pass is None:
             plan = plan_order(node, order, now=now)
             for one in sign_plan(node.database, plan, signer, officer=order.officer, now=now, entropy=entropy):
                 seal(one)
             return
-        resumed = resume_pass(node.database, signer, now=now, entropy=entropy, by=by)
+        resumed = resume_pass(node.database, signer, now=now, entropy=entropy, by=by, pass_id=order.open_pass)
         if resumed is None:
             raise PassRefusedError(PassCode.MOVED_ON)
         seal(resumed)
-
-
-class _CertificateWatch(DeskScreen):
-    """Lets the form be shown only where the certificate may sign; a file says which it is only when it is open."""
-
-    def __init__(self, screen: DeskScreen, node: Node) -> None:
-        self._screen = screen
-        self._node = node
-
-    def begin(self, cancel: Callable[[], None]) -> None:
-        self._screen.begin(cancel)
-
-    def show(self, desk: ShownDesk) -> None:
-        if desk.certificate is not None:
-            with self._node.database.read() as tables:
-                check_signer(tables, desk.certificate, now=self._node.clock.now())
-        self._screen.show(desk)
-
-    def taken(self) -> None:
-        self._screen.taken()
-
-
-def _said(one: OutlinedPass) -> SaidPass:
-    return SaidPass(one.purpose, len(one.sequences), people=one.people, first_day=one.first_day, last_day=one.last_day)
