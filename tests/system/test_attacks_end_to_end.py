@@ -194,7 +194,7 @@ class TestMalformed:
             (2, "Dấu Vết", Code.FIELD_INVALID),
             (3, -1, Code.FIELD_INVALID),
             (4, 0, Code.FIELD_INVALID),
-            (6, 6, Code.KIND_UNKNOWN),
+            (6, 8, Code.KIND_UNKNOWN),
             (8, 2**63, Code.FIELD_INVALID),
             (9, "Dấu Vết", Code.FIELD_INVALID),
             (10, 1, Code.FIELD_UNKNOWN),
