@@ -419,7 +419,7 @@ def test_the_person_was_there(stage: Stage) -> None:
     travelled = [data for label, data in stage.outputs.items() if label.endswith("what travelled")]
     for mark in (b"POST /v1/enrolments", b"POST /v1/bundles", b"POST /v1/feed"):
         assert any(mark in data for data in travelled)
-    assert sum(b"HTTP/1.1 200 OK" in data for data in travelled) == 3
+    assert sum(b"HTTP/1.1 200 OK" in data for data in travelled) >= 3
     said = b"".join(stage.outputs.values()).decode(errors="replace")
     assert "Traceback" not in said
     for code in ("number-lost-zero", "date-invalid", "row-repeated", "pass-filter", "key-file-password", "list-header"):
