@@ -75,6 +75,9 @@ def serving(node: Node, centre: SimulatedCentre) -> Iterator[tuple[str, Flask]]:
     finally:
         server.close()
         thread.join(timeout=10)
+        # Its threads hold connections of their own to the store: over a whole run they would be too many to wait for.
+        server.task_dispatcher.shutdown()
+        node.database.close()
 
 
 @contextmanager
