@@ -54,7 +54,7 @@ def create_app(centre: Centre, transfers: TransferDesk | None = None) -> Flask:
 
 
 def make_server(centre: Centre, *, port: int | None = None) -> StreamingServer:
-    """Listens, without answering yet: `run()` of the result serves until `close()`.
+    """Listens, without answering yet: `run()` of the result serves until `stop()`.
 
     Args:
         centre: the open centre.

@@ -34,6 +34,7 @@ class SpoolFile:
 
     descriptor: int
     offset: int
+    touched_at: int
 
     def write(self, data: bytes) -> None:
         """Puts the next bytes behind those before. Raises StoreError."""
@@ -47,6 +48,7 @@ class SpoolFile:
     def close(self) -> None:
         """Lets go of the file; twice does no harm."""
         if self.descriptor >= 0:
+            os.utime(self.descriptor, (self.touched_at, self.touched_at))
             os.close(self.descriptor)
             self.descriptor = -1
 
@@ -74,10 +76,9 @@ class Spool:
             if os.fstat(descriptor).st_size > size:
                 # Another size was stated for this digest before; what lay here is worth nothing.
                 os.ftruncate(descriptor, 0)
-            os.utime(descriptor, (now, now))
         except OSError as error:
             raise StoreError(f"the spool: {type(error).__name__}", try_again=True) from error
-        return SpoolFile(descriptor, start)
+        return SpoolFile(descriptor, start, now)
 
     def whole(self, node: str, digest: bytes, *, size: int) -> bytes | None:
         """The sealed bytes if all of them are here; a file that has become something else is deleted."""

@@ -16,8 +16,11 @@ A connection that says too little is closed; how slowly an honest sender may sen
 
 from __future__ import annotations
 
+import logging
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from waitress.channel import HTTPChannel
@@ -30,10 +33,13 @@ from sync_protocol.endpoints import TRANSFERS
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_LOG: Final = logging.getLogger(__name__)
 # A request that grows by fewer bytes in each of so many rounds is given up: after 30 seconds or a little more.
 _ROUND_SECONDS: Final = 10
 _ROUNDS: Final = 3
 _LEAST_BYTES: Final = 256
+# Bytes of one connection that wait to be read; Linux doubles it.
+RECEIVE_BYTES: Final = 8 * 1024
 _IDLE_SECONDS: Final = 60
 _CONNECTIONS: Final = 1_000
 _DECIDERS: Final = 2
@@ -144,16 +150,21 @@ class _Channel(HTTPChannel):
     def _decide(self, intake: Intake) -> None:
         try:
             intake.decide()
+        except Exception:  # noqa: BLE001 (our bug; the sender is told nothing, but it does not wait for ever)
+            _LOG.exception("a transfer could not be judged")
+            self.will_close = True
         finally:
-            self.server.trigger.pull_trigger(self._decided)
+            self.server.trigger.pull_trigger(partial(self._decided, intake))
 
-    def _decided(self) -> None:
+    def _decided(self, intake: Intake) -> None:
         # In the loop's thread again; the lock is that of the threads which answer.
         with self.requests_lock:
             self.is_waiting = False
             request = self.request
             receiver = _receiver_of(request)
             if request is None or receiver is None or not self.connected:
+                # The connection broke meanwhile: what the decision took is given back.
+                intake.close()
                 return
             receiver.go_on()
             if receiver.completed:
@@ -187,7 +198,7 @@ def _receiver_of(request: object) -> _Receiver | None:
 
 
 class StreamingServer(TcpWSGIServer):
-    """Serves an application; `run()` blocks until `close()`.
+    """Serves an application; `run()` blocks until `stop()`.
 
     Args:
         application: the centre's.
@@ -200,6 +211,7 @@ class StreamingServer(TcpWSGIServer):
     channel_class = _Channel
     trigger: Any
     active_channels: Any
+    effective_port: int
 
     def __init__(
         self,
@@ -229,6 +241,12 @@ class StreamingServer(TcpWSGIServer):
             ident=None,
         )
 
+    def bind_server_socket(self) -> None:
+        """What waits unread when a connection is reset is lost, though its sender saw it confirmed."""
+        assert self.socket is not None
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        super().bind_server_socket()
+
     def maintenance(self, now: float) -> None:
         """Closes connections that are silent, or drip."""
         super().maintenance(int(now))
@@ -239,9 +257,20 @@ class StreamingServer(TcpWSGIServer):
             if channel.poor_rounds >= _ROUNDS:
                 channel.will_close = True
 
-    def close(self) -> None:
-        """Listens no more, and ends the threads."""
-        super().close()
-        self.task_dispatcher.shutdown()
-        self.deciders.shutdown()
-        self.admitters.shutdown()
+    def run(self) -> None:
+        """Serves until `stop`, or until the process is told to end."""
+        try:
+            super().run()
+        finally:
+            self.task_dispatcher.shutdown()
+            self.deciders.shutdown()
+            self.admitters.shutdown()
+
+    def stop(self) -> None:
+        """Ends `run` from another thread: what is open is closed, requests that are being answered are finished."""
+        self.trigger.pull_trigger(self._close_all)
+
+    def _close_all(self) -> None:
+        for channel in list(self.active_channels.values()):
+            channel.handle_close()
+        self.close()

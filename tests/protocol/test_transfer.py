@@ -67,9 +67,9 @@ def test_an_answer_comes_back_as_it_was(request: TransferRequest, data: st.DataO
     assert parse_transfer_answer(encode_transfer_answer(answers), request) == tuple(answers)
 
 
-def signed(parts: object, **changes: object) -> bytes:
+def signed(parts: object) -> bytes:
     """A request with parts that no honest node would state."""
-    payload = cbor.encode({1: "19001A", 2: 1, 3: parts, **changes})
+    payload = cbor.encode({1: "19001A", 2: 1, 3: parts})
     context = contexts.TRANSFER
     return cose.sign1(payload, signer=KeySigner(KEY), content_type=context.content_type, context=context.aad)
 
