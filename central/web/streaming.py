@@ -51,11 +51,12 @@ class _Receiver:
 
     error = None
 
-    def __init__(self, channel: _Channel, length: int) -> None:
-        self.intake = Intake(channel.server.transfers, length=length)
+    def __init__(self, channel: _Channel, request: _Parser) -> None:
+        self.intake = Intake(channel.server.transfers, length=request.content_length)
         self.completed = False
         self._channel = channel
-        self._left = length
+        self._left = request.content_length
+        self._request = request
         self._whole_parts = 0
 
     def __len__(self) -> int:
@@ -75,6 +76,9 @@ class _Receiver:
     def go_on(self) -> None:
         """Looks whether this is the end, or the end of a bundle."""
         self.completed = self.intake.refusal is not None or (not self._left and not self._channel.is_waiting)
+        if self.completed and self._left:
+            # The answer goes out before the body is in, and is the last one of this connection.
+            self._request.headers["CONNECTION"] = "close"
         if not self.completed and self.intake.whole_parts > self._whole_parts:
             self._whole_parts = self.intake.whole_parts
             self._channel.server.admitters.submit(self.intake.admit_ready)
@@ -93,8 +97,9 @@ class _Receiver:
 
 
 class _Parser(HTTPRequestParser):
-    # Not in the published types.
+    # Not in the published types, or not as they are.
     path: str
+    headers: dict[str, str]
 
     def __init__(self, adj: Any, channel: _Channel) -> None:
         super().__init__(adj)
@@ -105,7 +110,7 @@ class _Parser(HTTPRequestParser):
         super().parse_header(header_plus)
         is_transfer = (str(self.command), self.path) == (TRANSFERS.method, TRANSFERS.path)
         if is_transfer and not self.chunked and 0 < self.content_length <= TRANSFERS.request_bytes:
-            self.body_rcv = _Receiver(self._channel, self.content_length)  # type: ignore[assignment]
+            self.body_rcv = _Receiver(self._channel, self)  # type: ignore[assignment]
 
 
 class _Channel(HTTPChannel):
@@ -181,7 +186,6 @@ class _Channel(HTTPChannel):
             last = self.requests[-1] if self.requests else None
             receiver = _receiver_of(last)
             if last is not None and receiver is not None and receiver.is_cut_short:
-                last.connection_close = True
                 self.is_refusing = True
 
     def handle_close(self) -> None:
