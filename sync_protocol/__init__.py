@@ -23,7 +23,7 @@ The provisional slip
 Up to the centre, into the ledger, and back
     `bundle` · `closing` (the day's sheet) · `serial_number` · `registration` (a certificate) ·
     `registration_list` (its answer) · `ledger_entry` · `verdict` · `tree_head` · `receipt` · `ledger_export` ·
-    `feed` (what the centre has for one node) · `delegation` · `handover` and
+    `transfer` (over a link that breaks) · `feed` (what the centre has for one node) · `delegation` · `handover` and
     `handover_answers` (doses for a delegated signer)
 Signed, versioned sets
     `signed_set` · `catalogue` · `catalogue_toml` · `population` · `document_signer` · `trust_list` · `gateway_list` ·

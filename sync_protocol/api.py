@@ -6,6 +6,7 @@ answer is therefore only bytes until its own module has verified it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -24,6 +25,16 @@ class CentralApi(Protocol):
 
     def offer(self, sealed: bytes) -> bytes:
         """Offer one sealed bundle; gives the receipt. The same bytes may be offered any number of times."""
+        ...
+
+    def transfer(self, ticket: bytes, content: bytes, *, sent: Callable[[int], None]) -> bytes:
+        """Send bundles from the offsets of a signed request on; gives the answer of `transfer`.
+
+        Args:
+            ticket: from `sign_transfer`.
+            content: the bytes that follow it.
+            sent: told how many bytes of both have left, again and again.
+        """
         ...
 
     def enrol(self, request: bytes) -> bytes:
@@ -54,12 +65,16 @@ class NetworkError(Exception):
         text: what happened, in English, without addresses of people.
         try_again: whether the same call may succeed later without anybody's doing.
         retry_after_seconds: how long the centre asked to wait, or None.
+        is_cut: whether the connection stood and broke, so that the same call may succeed at once.
     """
 
-    def __init__(self, text: str, *, try_again: bool, retry_after_seconds: int | None = None) -> None:
+    def __init__(
+        self, text: str, *, try_again: bool, retry_after_seconds: int | None = None, is_cut: bool = False
+    ) -> None:
         super().__init__(text)
         self.try_again = try_again
         self.retry_after_seconds = retry_after_seconds
+        self.is_cut = is_cut
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ RECEIPT: Final = _context("receipt")
 FEED: Final = _context("feed")
 FEED_PAGE: Final = _context("feed-page")
 FEED_REQUEST: Final = _context("feed-request")
+# A node says which bundles it is about to send; the answer, which travels unsigned, has a content type only.
+TRANSFER: Final = _context("transfer")
+TRANSFER_ANSWER: Final = _context("transfer-answer")
 # A handover on its way by stick: sealed to the hub's node, never to the centre.
 HANDOVER: Final = _context("handover")
 # A certificate's key signs that it is the one to be registered.

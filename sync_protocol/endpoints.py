@@ -14,6 +14,7 @@ from sync_protocol.errors import Code
 from sync_protocol.feed import FEED_REQUEST_BYTES
 from sync_protocol.problems import PROBLEMS
 from sync_protocol.receipt import RECEIPT_BYTES
+from sync_protocol.transfer import BODY_BYTES
 from sync_protocol.tree_head import TREE_HEAD_BYTES
 
 PROBLEM_MEDIA_TYPE: Final = contexts.PROBLEM.content_type
@@ -58,6 +59,14 @@ BUNDLES: Final = Endpoint(
     request_bytes=limits.SEALED_BYTES,
     answer_bytes=RECEIPT_BYTES,
 )
+TRANSFERS: Final = Endpoint(
+    "POST",
+    "/v1/transfers",
+    request_type=contexts.TRANSFER.content_type,
+    answer_type=contexts.TRANSFER_ANSWER.content_type,
+    request_bytes=BODY_BYTES,
+    answer_bytes=limits.TRANSFER_ANSWER_BYTES,
+)
 ENROLMENTS: Final = Endpoint(
     "POST",
     "/v1/enrolments",
@@ -98,7 +107,7 @@ FEED: Final = Endpoint(
     request_bytes=FEED_REQUEST_BYTES,
     answer_bytes=limits.FEED_PAGE_BYTES,
 )
-ENDPOINTS: Final = (BUNDLES, ENROLMENTS, TREE_HEAD, TRUST_LIST, CATALOGUE, FEED)
+ENDPOINTS: Final = (BUNDLES, TRANSFERS, ENROLMENTS, TREE_HEAD, TRUST_LIST, CATALOGUE, FEED)
 
 
 def status_of(code: Code) -> int:

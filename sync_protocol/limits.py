@@ -74,6 +74,9 @@ FEED_ITEM_BYTES: Final = 1024 * 1024
 # A page is cut after the item with which it grows beyond half of this, so one item always fits.
 FEED_PAGE_BYTES: Final = 2 * 1024 * 1024
 FEED_PAGE_ITEMS: Final = 500
+# Bundles that go up in one request, and the receipts that come back for them.
+TRANSFER_BUNDLES: Final = 8
+TRANSFER_ANSWER_BYTES: Final = 576 * 1024
 # A facility registers a handful of certificates; a province's hub signs for some hundred sites.
 REGISTRATIONS: Final = 50
 DELEGATIONS: Final = 1_000

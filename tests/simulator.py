@@ -35,6 +35,7 @@ from sync_protocol.trust_list import TrustList, sign_trust_list
 from sync_protocol.verdict import ADMITTED as DOSE_ADMITTED
 from sync_protocol.verdict import Verdict, encode_verdicts, verdicts_digest
 from tests.builders import SeededEntropy, ec_key
+from tests.transfers import Spool, take_transfer
 
 EPOCH: Final = 1
 YEAR_SECONDS: Final = 365 * 86_400
@@ -97,6 +98,7 @@ class SimulatedCentre:
     feeds: dict[str, list[bytes]] = field(default_factory=dict)
     codes: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     enrolments: dict[bytes, bytes] = field(default_factory=dict)
+    spool: Spool = field(default_factory=dict)
     publisher: KeySigner = field(default_factory=lambda: KeySigner(ec_key("simulated publisher")))
     ledger: KeySigner = field(default_factory=lambda: KeySigner(ec_key("simulated ledger")))
     sealing: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec_key("simulated sealing"))
@@ -184,6 +186,10 @@ class SimulatedCentre:
             case Fault.HISTORY_REWRITTEN:
                 return self._rewritten(self._kept(answer))
         return answer
+
+    def transfer(self, ticket: bytes, content: bytes, *, sent: Callable[[int], None]) -> bytes:
+        """Take a transfer; each bundle that is whole is offered."""
+        return take_transfer(ticket + content, self.spool, self.offer)
 
     def tree_head(self) -> bytes:
         tree = self.tree

@@ -5,5 +5,6 @@ Reading order: `schema` (column types), `tables` (one door to all tables; `site_
 transactions, the ledger lock), then one file per table group: `facilities`, `nodes`, `trust`, `crls`, `published_sets`,
 `feed`, `ledger`, `bundles`, `registrations`, `delegations`, `handovers`, `people`, `doses`, `signed_batches`,
 `closings`, `registry_people`, `day_runs`, `day_counts`, `health_certificates`, `passport_rows`; last the files beside
-the database: `key_store` (the centre's private keys, encrypted), `demo_authorities`, `artefact_files`.
+the database: `spool` (bundles that have not come whole), `key_store` (the centre's private keys, encrypted),
+`demo_authorities`, `artefact_files`.
 """

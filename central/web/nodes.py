@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from typing import Final
 
 from flask import Blueprint, Response, request
@@ -15,6 +16,7 @@ from central.store.published_sets import PublishedKind, newest_set
 from central.workflow.accept_enrolment import accept_enrolment
 from central.workflow.admit_bundle import admit_bundle
 from central.workflow.give_feed import give_feed
+from central.workflow.take_transfer import Intake, TransferDesk
 from sync_protocol import endpoints
 from sync_protocol.endpoints import Endpoint
 from sync_protocol.errors import Code, ProtocolError
@@ -22,7 +24,7 @@ from sync_protocol.errors import Code, ProtocolError
 _VERSIONS: Final = frozenset({endpoints.VERSION})
 
 
-def nodes_blueprint(centre: Centre) -> Blueprint:
+def nodes_blueprint(centre: Centre, transfers: TransferDesk) -> Blueprint:
     """The calls of `sync_protocol.endpoints`, upon one centre."""
     calls = Blueprint("nodes", __name__)
 
@@ -38,6 +40,16 @@ def nodes_blueprint(centre: Centre) -> Blueprint:
             now=centre.clock.now(),
         )
         return _answer(endpoints.BUNDLES, answer)
+
+    @calls.route(endpoints.TRANSFERS.path, methods=[endpoints.TRANSFERS.method])
+    def transfer() -> Response:
+        _check_head(endpoints.TRANSFERS)
+        intake = request.environ["wsgi.input"]
+        if not isinstance(intake, Intake):
+            # A server that does not hand over bodies as they come: the same, in one piece.
+            intake = _taken(transfers, _body(endpoints.TRANSFERS))
+        with closing(intake):
+            return _answer(endpoints.TRANSFERS, intake.finish())
 
     @calls.route(endpoints.ENROLMENTS.path, methods=[endpoints.ENROLMENTS.method])
     def enrol() -> Response:
@@ -75,11 +87,7 @@ def _body(endpoint: Endpoint) -> bytes:
         ProtocolError: VERSION, CONTENT_TYPE.
         RequestEntityTooLarge: more than the call takes.
     """
-    spoken = {item.strip() for item in request.headers.get(endpoints.VERSION_HEADER, endpoints.VERSION).split(",")}
-    if not spoken & _VERSIONS:
-        raise ProtocolError(Code.VERSION, f"{endpoints.VERSION_HEADER}: this centre speaks {endpoints.VERSION}")
-    if request.mimetype != endpoint.request_type:
-        raise ProtocolError(Code.CONTENT_TYPE, f"Content-Type: must be {endpoint.request_type}")
+    _check_head(endpoint)
     if request.content_length is not None and request.content_length > endpoint.request_bytes:
         raise RequestEntityTooLarge
     # A body that was sent in chunks states no length: one byte more than allowed is enough to refuse it.
@@ -87,6 +95,22 @@ def _body(endpoint: Endpoint) -> bytes:
     if len(body) > endpoint.request_bytes:
         raise RequestEntityTooLarge
     return body
+
+
+def _check_head(endpoint: Endpoint) -> None:
+    spoken = {item.strip() for item in request.headers.get(endpoints.VERSION_HEADER, endpoints.VERSION).split(",")}
+    if not spoken & _VERSIONS:
+        raise ProtocolError(Code.VERSION, f"{endpoints.VERSION_HEADER}: this centre speaks {endpoints.VERSION}")
+    if request.mimetype != endpoint.request_type:
+        raise ProtocolError(Code.CONTENT_TYPE, f"Content-Type: must be {endpoint.request_type}")
+
+
+def _taken(transfers: TransferDesk, body: bytes) -> Intake:
+    intake = Intake(transfers, length=len(body))
+    intake.feed(body)
+    if intake.is_asking:
+        intake.decide()
+    return intake
 
 
 def _answer(endpoint: Endpoint, content: bytes) -> Response:

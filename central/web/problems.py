@@ -17,6 +17,8 @@ from sync_protocol.signers.token_errors import TokenError
 _LOG = logging.getLogger("central.web")
 # Long enough for a write lock to pass, short enough for somebody who waits.
 _RETRY_SECONDS = 5
+# An upload on a bad link takes about ten seconds; whoever finds all slots taken comes back after a few of them.
+_BUSY_SECONDS = 30
 _SYNC_PREFIX = "/v1/"
 
 
@@ -27,7 +29,10 @@ def handle_problems(app: Flask) -> None:
         # Codes and rules name fields, never people, so they may be logged.
         _LOG.info("%s refused: %s", request.path, error)
         head = error.head if isinstance(error, PlaceError) else None
-        return problem(error.code, rule=error.rule, body=encode_problem(error.code, rule=error.rule, head=head))
+        answer = problem(error.code, rule=error.rule, body=encode_problem(error.code, rule=error.rule, head=head))
+        if error.code is Code.LATER:
+            answer.headers[endpoints.RETRY_AFTER_HEADER] = str(_BUSY_SECONDS)
+        return answer
 
     def on_environment(error: StoreError | TokenError) -> Response:
         _LOG.error("%s: %s: %s", request.path, type(error).__name__, error)

@@ -7,12 +7,15 @@ a page of a captive portal is "not the centre": harmless, and worth trying again
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransportError
 
+from edge.clients.send_window import BLOCK_BYTES, POOLS, CountedBody, SendWindow
 from sync_protocol.api import NetworkError, parse_problem
 from sync_protocol.endpoints import (
     BUNDLES,
@@ -23,6 +26,7 @@ from sync_protocol.endpoints import (
     PROBLEM_BYTES,
     PROBLEM_MEDIA_TYPE,
     RETRY_AFTER_HEADER,
+    TRANSFERS,
     TREE_HEAD,
     TRUST_LIST,
     VERSION,
@@ -58,15 +62,29 @@ class HttpCentral:
         self._url = centre_url
         self._timeouts = (connect_seconds, silence_seconds)
         self._session = requests.Session()
-        # Trying again is the outbox's decision, never the library's.
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=0, pool_connections=1, pool_maxsize=2))
+        self._window = SendWindow()
+        self._mount()
         # Proxies of the surroundings are honoured, passwords from a netrc file are not sent.
         self._session.auth = _no_credentials
 
     def offer(self, sealed: bytes) -> bytes:
         """Offer one sealed bundle; gives the unverified receipt. Raises NetworkError, RemoteProblem."""
         return self._call(BUNDLES, sealed)
+
+    def transfer(self, ticket: bytes, content: bytes, *, sent: Callable[[int], None]) -> bytes:
+        """Send bundles from the offsets of a request on; gives the unverified answer.
+
+        Raises NetworkError, with `is_cut` where the connection stood and broke; RemoteProblem.
+        """
+        body = CountedBody(ticket + content, sent)
+        begun = time.monotonic()
+        answer = self._call(TRANSFERS, body)
+        seconds = time.monotonic() - begun
+        if not content:
+            self._window.note_round_trip(seconds)
+        elif self._window.note_sent(len(body), seconds=seconds):
+            self._mount()
+        return answer
 
     def enrol(self, request: bytes) -> bytes:
         """Hand in a sealed enrolment request; gives the unverified answer. Raises NetworkError, RemoteProblem."""
@@ -92,19 +110,25 @@ class HttpCentral:
         """Close idle connections."""
         self._session.close()
 
-    def _call(self, endpoint: Endpoint, body: bytes) -> bytes:
+    def _mount(self) -> None:
+        # Trying again is the outbox's decision, never the library's.
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter(self._window))
+
+    def _call(self, endpoint: Endpoint, body: bytes | CountedBody) -> bytes:
         if len(body) > endpoint.request_bytes:
             raise ValueError("the request is larger than its endpoint allows")
         headers = {VERSION_HEADER: VERSION, "User-Agent": "hcvx-edge", "Accept-Encoding": "identity"}
         headers["Accept"] = f"{endpoint.answer_type}, {PROBLEM_MEDIA_TYPE}"
         if endpoint.request_type:
             headers["Content-Type"] = endpoint.request_type
+        if endpoint.request_type and isinstance(body, bytes):
             headers[DIGEST_HEADER] = hashlib.sha256(body).hexdigest()
         try:
             with self._session.request(
                 endpoint.method,
                 self._url + endpoint.path,
-                data=body or None,
+                data=body if len(body) else None,
                 headers=headers,
                 timeout=self._timeouts,
                 allow_redirects=False,
@@ -117,7 +141,27 @@ class HttpCentral:
             raise NetworkError("the enrolled address is not usable", try_again=False) from error
         except (requests.exceptions.RequestException, TransportError, OSError) as error:
             # The text of these exceptions holds addresses, so only the kind is told.
-            raise NetworkError(f"the centre was not reached ({type(error).__name__})", try_again=True) from error
+            is_cut = isinstance(body, CountedBody) and body.taken > 0
+            raise NetworkError(
+                f"the centre was not reached ({type(error).__name__})", try_again=True, is_cut=is_cut
+            ) from error
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that hold little of what has not arrived, straight or by way of a proxy."""
+
+    def __init__(self, window: SendWindow) -> None:
+        self._options = {"socket_options": window.socket_options, "blocksize": BLOCK_BYTES}
+        super().__init__(max_retries=0, pool_connections=1, pool_maxsize=2)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **given: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **given, **self._options)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **given: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **given, **self._options)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 def _answer(response: requests.Response, endpoint: Endpoint) -> bytes:

@@ -121,6 +121,21 @@ def due(tables: Tables) -> StoredBundle | None:
     return None if row is None else _stored(row)
 
 
+def due_run(tables: Tables, *, most: int, most_bytes: int) -> list[StoredBundle]:
+    """The first due bundles of the chain, of one epoch, at most so many and so heavy; the first one always."""
+    rows = tables.execute(
+        f"SELECT {_COLUMNS} FROM bundles WHERE state IN ({_DUE}) ORDER BY epoch, sequence LIMIT ?", (most,)
+    )
+    run: list[StoredBundle] = []
+    weight = 0
+    for bundle in map(_stored, rows):
+        weight += len(bundle.sealed)
+        if run and (weight > most_bytes or bundle.epoch != run[0].epoch):
+            break
+        run.append(bundle)
+    return run
+
+
 def find(tables: Tables, epoch: int, sequence: int) -> StoredBundle | None:
     """The bundle at this place of the chain, if there is one."""
     row = tables.execute(

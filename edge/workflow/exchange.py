@@ -1,10 +1,10 @@
 """Bring every due bundle to the centre, in the order of the chain, and keep what the centre signs for it.
 
-For each bundle:
+For each run of bundles that are due, one after the other:
 
 1. OFFERED is committed before the first byte leaves: after that the centre may have it, whatever happens here.
-2. The same sealed bytes are offered; the answer is only bytes.
-3. The answer is verified as the receipt of exactly this bundle, from the head that the bundle names.
+2. The same sealed bytes are offered, all of the run in one transfer; the answers are only bytes.
+3. Each answer is verified as the receipt of exactly this bundle, from the head that the bundle names.
 4. Receipt, verdicts and RECEIPTED (or REFUSED, which gives the doses back) are committed together.
 
 Offering again is always harmless: the digest is the idempotency key. A cut, a crash or a second exchange at the
@@ -13,7 +13,7 @@ same time costs nothing but bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,15 +25,22 @@ from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.node_identity import NodeIdentity
 from edge.workflow.hand_over import take_back_refused
+from edge.workflow.send_bundles import Progress, sending_of
 from edge.workflow.sign_delegated import wait_again
-from sync_protocol.api import CentralApi, NetworkError, RemoteProblem, encode_problem
+from sync_protocol import limits
+from sync_protocol.api import CentralApi, NetworkError, RemoteProblem, encode_problem, parse_problem
 from sync_protocol.bundle import parse_bundle, verify_bundle
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.receipt import VerifiedReceipt, verify_receipt
 from sync_protocol.sealing import Entropy
+from sync_protocol.transfer import Answered, PartAnswer, TurnedAway
 
 ACTOR: Final = "exchange"
 UNREACHED: Final = "network"
+# What one transfer carries at most: a few days of a site; its receipts come at the end of all of it.
+_RUN_BYTES: Final = 256 * 1024
+# A centre that is busy is not asked by everybody at the end of the same pause.
+_SPREAD_SECONDS: Final = 60
 _FULL_SCALE: Final = 2**16
 
 
@@ -57,13 +64,21 @@ class ExchangeResult:
     taken: int = 0
 
 
-def exchange(database: Database, central: CentralApi, *, now: Callable[[], int], entropy: Entropy) -> ExchangeResult:
+def exchange(
+    database: Database,
+    central: CentralApi,
+    *,
+    now: Callable[[], int],
+    entropy: Entropy,
+    progress: Progress | None = None,
+) -> ExchangeResult:
     """Offer everything that is due.
 
     Args:
         central: the centre, by whatever way.
         now: the clock; epoch seconds UTC.
         entropy: draws the jitter of the next try.
+        progress: told how far the run of bundles that is being sent has come, in bytes.
 
     Returns:
         What was delivered; `problem` is set when the centre turned a bundle away, or answered what does not verify.
@@ -75,34 +90,12 @@ def exchange(database: Database, central: CentralApi, *, now: Callable[[], int],
     result = ExchangeResult()
     with database.read() as tables:
         identity = node_identity.get(tables)
-    due = _next(database)
-    while due is not None:
-        offered = due
-        try:
-            answer = _offer(database, central, offered, at=now())
-            if answer is None:
-                due = _next(database)
-                continue
-            receipt = _verify(database, offered, answer, identity=identity, at=now())
-        except NetworkError as error:
-            _note_network(database, offered, error, at=now(), entropy=entropy)
-            raise
-        except RemoteProblem as problem:
-            _turned_away(database, offered, problem, at=now())
-            result = replace(result, problem=problem.code.value)
-            break
-        except ProtocolError as error:
-            # What answered is not what signed the ledger; nothing is called delivered because of it.
-            result = replace(result, problem=error.code.value)
-            break
-        state = _settle(database, offered, receipt, answer=answer, at=now())
-        result = replace(
-            result,
-            bytes_sent=result.bytes_sent + len(offered.sealed),
-            admitted=result.admitted + (state is BundleState.RECEIPTED),
-            refused=result.refused + (state is BundleState.REFUSED),
-        )
-        due = _next(database)
+    while not result.problem and (run := _next(database)):
+        answers = _offer(database, central, run, identity=identity, now=now, entropy=entropy, progress=progress)
+        for offered, found in zip(run, answers, strict=True):
+            result = _take(database, offered, found, identity=identity, at=now(), result=result)
+            if result.problem:
+                break
     if result.problem:
         with database.write_transaction() as tables:
             link.note_failed(tables, at=now(), code=result.problem, jitter=jitter(entropy))
@@ -110,23 +103,79 @@ def exchange(database: Database, central: CentralApi, *, now: Callable[[], int],
         return replace(result, unsent=bundles.unsent(tables))
 
 
-def _next(database: Database) -> StoredBundle | None:
+def _next(database: Database) -> list[StoredBundle]:
     with database.read() as tables:
-        return bundles.due(tables)
+        return bundles.due_run(tables, most=limits.TRANSFER_BUNDLES, most_bytes=_RUN_BYTES)
 
 
-def _offer(database: Database, central: CentralApi, due: StoredBundle, *, at: int) -> bytes | None:
-    # (1) Commit point: from here on the centre may have the bundle.
+def _offer(
+    database: Database,
+    central: CentralApi,
+    run: Sequence[StoredBundle],
+    *,
+    identity: NodeIdentity,
+    now: Callable[[], int],
+    entropy: Entropy,
+    progress: Progress | None,
+) -> Sequence[PartAnswer | RemoteProblem]:
+    # (1) Commit point: from here on the centre may have the bundles. One that has its receipt from an exchange beside
+    # this one is offered all the same; nothing comes of it.
     with database.write_transaction() as tables:
-        if bundles.state(tables, due) not in DUE:
-            # An exchange beside this one has its receipt already.
-            return None
-        bundles.note_offer(tables, due, at=at)
-        link.count_bytes(tables, sent=len(due.sealed), received=0)
-        if due.state is BundleState.SEALED:
-            audit.append(tables, Action.BUNDLE_SENT, _subject(due), actor=ACTOR, at=at)
-    # (2)
-    return central.offer(due.sealed)
+        for due in run:
+            if bundles.state(tables, due) not in DUE:
+                continue
+            bundles.note_offer(tables, due, at=now())
+            if due.state is BundleState.SEALED:
+                audit.append(tables, Action.BUNDLE_SENT, _subject(due), actor=ACTOR, at=now())
+    sending = sending_of(run, central, identity=identity, progress=progress)
+    try:
+        # (2)
+        return sending.send(is_new=all(due.state is BundleState.SEALED for due in run))
+    except NetworkError as error:
+        _note_network(database, run, error, at=now(), entropy=entropy)
+        raise
+    except RemoteProblem as problem:
+        # The transfer as such: said of the first bundle, and the run ends there.
+        return [problem] * len(run)
+    finally:
+        with database.write_transaction() as tables:
+            link.count_bytes(tables, sent=sending.bytes_sent, received=0)
+
+
+def _take(
+    database: Database,
+    offered: StoredBundle,
+    found: PartAnswer | RemoteProblem,
+    *,
+    identity: NodeIdentity,
+    at: int,
+    result: ExchangeResult,
+) -> ExchangeResult:
+    """What came of one bundle; `problem` of the result says that the rest is left for another time."""
+    try:
+        match found:
+            case Answered(answer):
+                receipt = _verify(database, offered, answer, identity=identity, at=at)
+            case TurnedAway(problem):
+                raise parse_problem(problem)
+            case RemoteProblem():
+                raise found
+            case _:
+                # Held behind one that was turned away: it stays due.
+                return result
+    except RemoteProblem as problem:
+        _turned_away(database, offered, problem, at=at)
+        return replace(result, problem=problem.code.value)
+    except ProtocolError as error:
+        # What answered is not what signed the ledger; nothing is called delivered because of it.
+        return replace(result, problem=error.code.value)
+    state = _settle(database, offered, receipt, answer=answer, at=at)
+    return replace(
+        result,
+        bytes_sent=result.bytes_sent + len(offered.sealed),
+        admitted=result.admitted + (state is BundleState.RECEIPTED),
+        refused=result.refused + (state is BundleState.REFUSED),
+    )
 
 
 def _verify(
@@ -209,12 +258,17 @@ def _turned_away(database: Database, due: StoredBundle, problem: RemoteProblem, 
                 receipts.keep_evidence(tables, wanted, code=Code.HEAD_INCONSISTENT.value, answer=said, at=at)
 
 
-def _note_network(database: Database, due: StoredBundle, error: NetworkError, *, at: int, entropy: Entropy) -> None:
+def _note_network(
+    database: Database, run: Sequence[StoredBundle], error: NetworkError, *, at: int, entropy: Entropy
+) -> None:
+    spread = jitter(entropy)
     with database.write_transaction() as tables:
-        if bundles.state(tables, due) in DUE:
-            bundles.move(tables, due, BundleEvent.ANSWER_LOST, problem=UNREACHED)
-        not_before = at + (error.retry_after_seconds or 0)
-        link.note_failed(tables, at=at, code=UNREACHED, jitter=jitter(entropy), not_before=not_before)
+        for due in run:
+            if bundles.state(tables, due) in DUE:
+                bundles.move(tables, due, BundleEvent.ANSWER_LOST, problem=UNREACHED)
+        asked = error.retry_after_seconds or 0
+        not_before = at + asked + int(min(asked, _SPREAD_SECONDS) * spread)
+        link.note_failed(tables, at=at, code=UNREACHED, jitter=spread, not_before=not_before)
 
 
 def _subject(bundle: StoredBundle) -> str:

@@ -18,6 +18,7 @@ from sync_protocol.endpoints import (
     ENROLMENTS,
     FEED,
     PROBLEM_MEDIA_TYPE,
+    TRANSFERS,
     TREE_HEAD,
     TRUST_LIST,
     Endpoint,
@@ -46,6 +47,7 @@ def serve_centre(centre: SimulatedCentre) -> Iterator[str]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         calls: dict[Endpoint, Callable[[], bytes]] = {
             BUNDLES: lambda: centre.offer(body),
+            TRANSFERS: lambda: centre.transfer(body, b"", sent=lambda _: None),
             ENROLMENTS: lambda: centre.enrol(body),
             TREE_HEAD: centre.tree_head,
             TRUST_LIST: centre.trust_list,

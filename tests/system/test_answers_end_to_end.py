@@ -40,6 +40,7 @@ from tests.builders import SeededEntropy, ec_key
 from tests.central.scenario import EVENING, Site, World
 from tests.edge.station import DATA_KEY, Station, TickingClock
 from tests.simulator import SimulatedCentre
+from tests.transfers import Spool, take_transfer
 
 OFFICER: Final = "Trần Thị Ánh"
 Answers = Callable[[bytes], bytes]
@@ -52,6 +53,7 @@ class Way:
     world: World
     changed: Answers = field(default=lambda answer: answer)
     answers: list[bytes] = field(default_factory=list)
+    spool: Spool = field(default_factory=dict)
 
     def offer(self, sealed: bytes) -> bytes:
         try:
@@ -62,6 +64,9 @@ class Way:
             raise parse_problem(encode_problem(error.code, rule=error.rule, head=head)) from None
         self.answers.append(answer)
         return self.changed(answer)
+
+    def transfer(self, ticket: bytes, content: bytes, *, sent: Callable[[int], None]) -> bytes:
+        return take_transfer(ticket + content, self.spool, self.offer)
 
     def enrol(self, request: bytes) -> bytes:
         centre = self.world.centre

@@ -1,0 +1,155 @@
+"""How much may be on its way at once: little enough that a cut costs little, enough that the link is never idle.
+
+What the kernel has taken from us and the other side has not confirmed is lost with the connection. On 2G the kernel
+would take a whole bundle within a moment, and a cut would lose all that waits in it and in the modem. So a block is
+handed over only when few bytes are unconfirmed: about twice what fits on the link (rate x round trip), and never fewer
+than a few packets. Linux tells how many are (SIOCOUTQ); elsewhere the kernel's own buffer is made as small.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if sys.platform == "linux":
+    from fcntl import ioctl
+    from termios import TIOCOUTQ
+
+# What a cut may cost; at 50 kbit/s and 600 ms the link holds 3.75 KB.
+LEAST_BYTES: Final = 8 * 1024
+MOST_BYTES: Final = 512 * 1024
+# Bytes that are handed to the kernel at once.
+BLOCK_BYTES: Final = 2 * 1024
+# Between two looks at what is unconfirmed; at 50 kbit/s a packet takes 200 ms.
+_LOOK_MILLISECONDS: Final = 10
+# Linux doubles the number that it is given for a buffer, and counts its own book-keeping against it.
+_BUFFER_FACTOR: Final = 2
+_IS_COUNTED: Final = sys.platform == "linux"
+
+_Option = tuple[int, int, int]
+
+
+class SendWindow:
+    """What a link has shown, and the window that fits it.
+
+    Attributes:
+        size_bytes: how much may be unconfirmed.
+    """
+
+    def __init__(self) -> None:
+        self.size_bytes = LEAST_BYTES
+        self._round_trip_seconds: float | None = None
+
+    @property
+    def socket_options(self) -> list[_Option]:
+        """What a new connection is opened with."""
+        size = self.size_bytes * _BUFFER_FACTOR if _IS_COUNTED else self.size_bytes // 2
+        return [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_SNDBUF, size)]
+
+    def note_round_trip(self, seconds: float) -> None:
+        """A small call took so long; the shortest is nearest to the link's own."""
+        known = self._round_trip_seconds
+        self._round_trip_seconds = seconds if known is None else min(known, seconds)
+
+    def note_sent(self, count: int, *, seconds: float) -> bool:
+        """So many bytes went in so much time; says whether the window changed by half or more.
+
+        A window that is too small limits the rate that is seen to window / round trip, and so is doubled each time.
+        """
+        if self._round_trip_seconds is None or seconds <= 0 or count < 2 * self.size_bytes:
+            return False
+        wanted = int(2 * count / seconds * self._round_trip_seconds)
+        before, wanted = self.size_bytes, max(LEAST_BYTES, min(MOST_BYTES, wanted))
+        if before / 2 < wanted < before * 3 / 2:
+            return False
+        self.size_bytes = wanted
+        return True
+
+
+class CountedBody:
+    """The body of a request that says how far it has gone, as `requests` reads one.
+
+    Args:
+        content: all of it.
+        sent: told how many bytes have been handed over, after each block.
+    """
+
+    def __init__(self, content: bytes, sent: Callable[[int], None]) -> None:
+        self._content = memoryview(content)
+        self._sent = sent
+        self.taken = 0
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.read(BLOCK_BYTES):
+            yield block
+
+    def read(self, count: int = BLOCK_BYTES) -> bytes:
+        """The next bytes: those before have been taken by the kernel."""
+        self._sent(self.taken)
+        block = bytes(self._content[self.taken : self.taken + min(count, BLOCK_BYTES)])
+        self.taken += len(block)
+        return block
+
+
+def _wait_for_room(connection: socket.socket, count: int) -> None:
+    """Wait until so many bytes more may be unconfirmed.
+
+    Raises:
+        BrokenPipeError: the other side has closed; its answer may be there.
+        TimeoutError: nothing was confirmed for the time that the connection waits for anything.
+    """
+    window = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // (2 * _BUFFER_FACTOR)
+    watch = select.poll()
+    watch.register(connection, select.POLLRDHUP)
+    patience = connection.gettimeout()
+    before, since = -1, time.monotonic()
+    while (unconfirmed := _unconfirmed(connection)) + count > window and unconfirmed:
+        if watch.poll(_LOOK_MILLISECONDS):
+            raise BrokenPipeError
+        if unconfirmed != before:
+            before, since = unconfirmed, time.monotonic()
+        elif patience is not None and time.monotonic() - since > patience:
+            raise TimeoutError("nothing was confirmed")
+
+
+def _unconfirmed(connection: socket.socket) -> int:
+    return int.from_bytes(ioctl(connection, TIOCOUTQ, bytes(4)), sys.byteorder)
+
+
+class _Paced(HTTPConnection):
+    def send(self, data: Any) -> None:
+        if _IS_COUNTED and self.sock is not None and isinstance(data, bytes):
+            _wait_for_room(self.sock, len(data))
+        super().send(data)
+
+
+class _PacedSecure(HTTPSConnection):
+    def send(self, data: Any) -> None:
+        if _IS_COUNTED and self.sock is not None and isinstance(data, bytes):
+            _wait_for_room(self.sock, len(data))
+        super().send(data)
+
+
+class PacedPool(HTTPConnectionPool):
+    """Connections over which little is on its way."""
+
+    ConnectionCls = _Paced
+
+
+class PacedSecurePool(HTTPSConnectionPool):
+    """The same with TLS."""
+
+    ConnectionCls = _PacedSecure
+
+
+POOLS: Final = {"http": PacedPool, "https": PacedSecurePool}

@@ -1,0 +1,119 @@
+"""Carry a run of bundles over a link that breaks, by the offsets that the centre states.
+
+1. What was never offered is sent at once: in the good case one request carries the whole run and brings all receipts.
+2. What was offered before may be there in part or whole: the centre is asked, which costs one small round trip.
+3. After a cut the centre is asked, and the rest follows from the stated offset on. This goes on for as long as each try
+   brings the centre further; then the pause of the outbox begins.
+
+Nothing is remembered here: where to go on is the centre's knowledge, so a restart of either side changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge.store.bundles import StoredBundle
+from edge.store.node_identity import NodeIdentity
+from sync_protocol.api import CentralApi, NetworkError
+from sync_protocol.errors import ProtocolError
+from sync_protocol.sealing import sealed_digest
+from sync_protocol.signers.key_signer import KeySigner
+from sync_protocol.transfer import (
+    Held,
+    Part,
+    PartAnswer,
+    TransferRequest,
+    TurnedAway,
+    parse_transfer_answer,
+    sign_transfer,
+)
+
+# Tries in a row after which the centre holds no more than before.
+_FUTILE_TRIES: Final = 2
+# Told how many bytes of the run the centre holds or the network has taken, and how many there are.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Sending:
+    """One run on its way.
+
+    Attributes:
+        bytes_sent: what left, repeats and requests included; kept up to date also when the sending fails.
+    """
+
+    central: CentralApi
+    identity: NodeIdentity
+    epoch: int
+    bundles: tuple[bytes, ...]
+    progress: Progress | None
+    bytes_sent: int = 0
+
+    def send(self, *, is_new: bool) -> tuple[PartAnswer, ...]:
+        """Send until each bundle is answered, or one is turned away.
+
+        Args:
+            is_new: nothing of this run has left before.
+
+        Returns:
+            What the centre says of each bundle, unverified; after one that was turned away the rest is only held.
+
+        Raises:
+            NetworkError: the centre was not reached, or is brought no further.
+            RemoteProblem: the centre refuses the transfer as such.
+        """
+        sizes = [len(sealed) for sealed in self.bundles]
+        starts: Sequence[int] | None = [0] * len(sizes) if is_new else None
+        best, futile = 0, 0
+        while True:
+            try:
+                answers = self._call(sizes if starts is None else starts)
+            except NetworkError as error:
+                if not error.is_cut or futile == _FUTILE_TRIES:
+                    raise
+                # (3)
+                futile, starts = futile + 1, None
+                continue
+            kinds = {type(found) for found in answers}
+            if TurnedAway in kinds or Held not in kinds:
+                return answers
+            held = [
+                found.offset if isinstance(found, Held) else size for found, size in zip(answers, sizes, strict=True)
+            ]
+            if sum(held) > best:
+                best, futile = sum(held), 0
+            elif starts is not None:
+                futile += 1
+                if futile > _FUTILE_TRIES:
+                    raise NetworkError("the centre keeps nothing of what is sent", try_again=True)
+            starts = held
+
+    def _call(self, starts: Sequence[int]) -> tuple[PartAnswer, ...]:
+        parts = tuple(
+            Part(sealed_digest(sealed), len(sealed), start) for sealed, start in zip(self.bundles, starts, strict=True)
+        )
+        request = TransferRequest(self.identity.node, self.epoch, parts)
+        ticket = sign_transfer(request, KeySigner(self.identity.node_key))
+        content = b"".join(sealed[start:] for sealed, start in zip(self.bundles, starts, strict=True))
+        before, there, total = self.bytes_sent, sum(starts), sum(part.size for part in parts)
+
+        def sent(count: int) -> None:
+            self.bytes_sent = before + count
+            if content and self.progress is not None:
+                self.progress(there + max(0, count - len(ticket)), total)
+
+        answer = self.central.transfer(ticket, content, sent=sent)
+        sent(len(ticket) + len(content))
+        try:
+            return parse_transfer_answer(answer, request)
+        except ProtocolError as error:
+            raise NetworkError("an answer that no centre of ours gives", try_again=True) from error
+
+
+def sending_of(
+    run: Sequence[StoredBundle], central: CentralApi, *, identity: NodeIdentity, progress: Progress | None
+) -> Sending:
+    """A run of bundles of one epoch, in the order of their chain, ready to be sent."""
+    return Sending(central, identity, run[0].epoch, tuple(bundle.sealed for bundle in run), progress)
