@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -21,6 +22,7 @@ from edge.store import users
 from edge.store.database import Database
 from edge.store.users import UserId
 from edge.web.frame import access
+from edge.web.frame.desk_turn import desk_turns
 from edge.workflow.exchange import ExchangeResult, exchange
 from edge.workflow.read_catalogue import CatalogueShelf
 from sync_protocol.names import fold
@@ -35,6 +37,7 @@ PASSWORD: Final = "mat-khau-tep-khoa"
 USER: Final = "Y tá Nguyễn Thị Sáu"
 USER_PASSWORD: Final = "mật khẩu của Sáu"
 BADGE: Final = "thẻ của trình duyệt thử"
+_OPENED: Final[list[Flask]] = []
 _TOKEN: Final = re.compile(r'name="csrf_token" value="([^"]+)"')
 _HIDDEN: Final = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 _ADDRESSES: Final = re.compile(r'(?:href|action|formaction|src)="([^"]*)"')
@@ -130,6 +133,7 @@ def send_now(node: Node, centre: SimulatedCentre) -> Callable[[], ExchangeResult
 def visit(node: Node, centre: SimulatedCentre, *, roles: Collection[Role] = tuple(Role)) -> Visitor:
     """A browser that has opened no page yet, with somebody signed in who has these roles; none for nobody."""
     app = create_app(node, send_now=send_now(node, centre))
+    _OPENED.append(app)
     client = app.test_client()
     if roles:
         user_id = add_user(node, roles=roles)
@@ -139,6 +143,12 @@ def visit(node: Node, centre: SimulatedCentre, *, roles: Collection[Role] = tupl
         with client.session_transaction(base_url=ADDRESS) as cookie:
             cookie[access.BADGE] = BADGE
     return Visitor(client)
+
+
+def stop_turns() -> None:
+    """End what still waits for a PIN in the applications that were visited: a signer process would outlive its test."""
+    while _OPENED:
+        desk_turns(_OPENED.pop()).stop()
 
 
 def add_user(node: Node, *, login: str = "", name: str = USER, roles: Collection[Role] = tuple(Role)) -> UserId:
