@@ -53,8 +53,11 @@ check: $(VENV)/dev.stamp
 interop: $(VENV)/dev.stamp $(INTEROP)/interop.stamp
 	$(RUN) -m tests.interop --judge $(INTEROP)/bin/python
 
+# One process for each core; a file's tests stay together, with what they share.
+SPREAD := -n logical --maxprocesses 8 --dist loadfile
+
 test: packages check interop .axe/axe.stamp
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(SPREAD)
 
 coverage: packages $(VENV)/dev.stamp .axe/axe.stamp
 	$(RUN) -m coverage run -m pytest
@@ -62,7 +65,7 @@ coverage: packages $(VENV)/dev.stamp .axe/axe.stamp
 	$(RUN) -m coverage report
 
 campaign: packages $(VENV)/dev.stamp .axe/axe.stamp
-	HCVX_CAMPAIGN=full $(RUN) -m pytest
+	HCVX_CAMPAIGN=full $(RUN) -m pytest $(SPREAD)
 
 bench: $(VENV)/dev.stamp
 	@$(RUN) -m bench $(if $(ONLY),--only $(ONLY))

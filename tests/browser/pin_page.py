@@ -17,5 +17,5 @@ def give_pin(page: Page, pin: str) -> None:
 
 def await_outcome(page: Page) -> None:
     """Return when the page does not follow a turn any more: the list with what was signed, or what went wrong."""
-    page.locator("[data-turn]").wait_for(state="detached")
-    page.locator("main h1").wait_for()
+    # The footer comes last, so a page that is only half there, since it comes again by itself, is not the outcome.
+    page.locator("body:not(:has([data-turn])) > footer").wait_for()

@@ -417,7 +417,7 @@ def test_the_person_was_there(stage: Stage) -> None:
     assert len(list((stage.directory / "out" / "each").iterdir())) == 1
     assert (stage.directory / "stolen" / "node.db-wal").stat().st_size > 100_000
     travelled = [data for label, data in stage.outputs.items() if label.endswith("what travelled")]
-    for mark in (b"POST /v1/enrolments", b"POST /v1/bundles", b"POST /v1/feed"):
+    for mark in (b"POST /v1/enrolments", b"POST /v1/transfers", b"POST /v1/feed"):
         assert any(mark in data for data in travelled)
     assert sum(b"HTTP/1.1 200 OK" in data for data in travelled) >= 3
     said = b"".join(stage.outputs.values()).decode(errors="replace")
