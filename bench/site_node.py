@@ -15,6 +15,7 @@ from edge.bootstrap import Node, SystemEntropy
 from edge.config import Config
 from edge.store.database import Database
 from edge.workflow.read_catalogue import CatalogueShelf
+from edge.workflow.working_clock import WorkingClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def main() -> None:
         # Before any thread is there, so that all of them stay on this core.
         os.sched_setaffinity(0, {core})
     database = Database(directory / "node.db", key)
-    node = Node(Config(directory), database, StandingClock(at), SystemEntropy(), CatalogueShelf(database))
+    clock = WorkingClock(database, StandingClock(at))
+    node = Node(Config(directory), database, clock, SystemEntropy(), CatalogueShelf(database))
     app = create_app(node)
     server = make_server(node, "127.0.0.1", 0, app=app)
     sys.stdout.write(f"{server.effective_port}\n")  # type: ignore[union-attr]

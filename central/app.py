@@ -8,6 +8,7 @@ from flask import Flask
 
 from central.bootstrap import Centre
 from central.store.spool import Spool
+from central.web.epochs import epochs_blueprint
 from central.web.nodes import nodes_blueprint
 from central.web.operator import operator_blueprint
 from central.web.passports import passports_blueprint
@@ -49,6 +50,7 @@ def create_app(centre: Centre, transfers: TransferDesk | None = None) -> Flask:
     app.register_blueprint(nodes_blueprint(centre, transfers or open_desk(centre)))
     app.register_blueprint(operator_blueprint(centre))
     app.register_blueprint(trust_blueprint(centre))
+    app.register_blueprint(epochs_blueprint(centre))
     app.register_blueprint(passports_blueprint(centre))
     return app
 

@@ -1,7 +1,7 @@
 """`hcvx-central`: one verb for each thing that the centre does.
 
 Data goes to standard output, and only with `--json`; words go to standard error, in Vietnamese. Exit codes: 0 done, 1
-refused or failed (with the code), 2 wrong usage or settings.
+refused or failed (with the code), 2 wrong usage or settings, 3 nothing wrong but not finished.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ import click
 
 from central.app import serve
 from central.bootstrap import Clock, SystemClock
-from central.cli_day import end_of_day, passports
+from central.cli_day import end_of_day, passports, withdraw
 from central.cli_delegations import delegate, end_delegation, list_delegations
+from central.cli_epochs import decide as decide_epoch
+from central.cli_epochs import node_epochs
 from central.cli_evidence import check, export_ledger, export_trust, publish_catalogue, publish_trust, status
+from central.cli_folder import exchange_with_folder
 from central.cli_init import init
+from central.cli_ledger import begin_ledger_epoch, show_evidence
 from central.cli_registrations import decide_request, registrations
 from central.cli_sites import (
     build_pack,
+    build_packs,
     enrol,
     export_feed,
     import_registry,
@@ -69,19 +74,26 @@ for verb in (
     show_trust,
     registrations,
     decide_request,
+    node_epochs,
+    decide_epoch,
     delegate,
     end_delegation,
     list_delegations,
     import_registry,
     build_pack,
+    build_packs,
     export_feed,
+    exchange_with_folder,
     issue_organisation_certificate,
     publish_catalogue,
     publish_trust,
     export_ledger,
+    begin_ledger_epoch,
+    show_evidence,
     export_trust,
     end_of_day,
     passports,
+    withdraw,
     status,
     check,
 ):

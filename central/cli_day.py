@@ -18,6 +18,9 @@ from central.store.artefact_files import write_artefact
 from central.store.database import require_newest
 from central.workflow.run_day import run_day
 from central.workflow.show_passport import passport_texts
+from central.workflow.tell_passports import tell_passports
+from central.workflow.tell_verdicts import tell_verdicts
+from central.workflow.withdraw_certificate import withdraw_certificate
 from sync_protocol.errors import Code
 from sync_protocol.problems import PROBLEMS
 
@@ -53,12 +56,32 @@ def end_of_day(state: State) -> None:
             now=centre.clock.now(),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    # Issued and kept by now: should this be stopped here, the next call gives out what is left.
+    changed = tell_verdicts(centre.engine, keys=centre.keys, now=centre.clock.now())
+    told = tell_passports(centre.engine, keys=centre.keys, now=centre.clock.now())
     taken_up = " (tiếp tục lượt đang dở)" if result.taken_up else ""
     say(f"Lượt ký số {result.run}{taken_up}: đã cấp {result.issued} chứng nhận cho {result.passports} người.")
     for code, count in result.waiting.items():
         row = PROBLEMS[Code(code)]
         say(f"Chờ {count} mũi [{code}]: {row.vi} {row.cure}")
-    state.emit({"ok": True, **asdict(result)})
+    say(f"Đã chuyển {told} chứng nhận về các cơ sở đã tiêm.")
+    state.emit({"ok": True, **asdict(result), "told": told, "verdict_items": changed})
+
+
+@click.command("withdraw-certificate")
+@click.argument("uvci")
+@click.option("--by", required=True, help="Who decided.")
+@click.option("--reason", required=True, help="In words; kept at the centre.")
+@json_option
+@pass_state
+def withdraw(state: State, *, uvci: str, by: str, reason: str) -> None:
+    """Take back the health certificate with the number UVCI; the site that gave the dose is told."""
+    centre = state.open_centre()
+    is_new = withdraw_certificate(
+        uvci, reason=reason, by=by, engine=centre.engine, keys=centre.keys, now=centre.clock.now()
+    )
+    say("Đã thu hồi chứng nhận." if is_new else "Chứng nhận này đã được thu hồi từ trước.")
+    state.emit({"ok": True, "uvci": uvci, "withdrawn_now": is_new})
 
 
 @click.command()

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from central.bootstrap import open_store
+from central.cli_ledger import lost_words
 from central.cli_state import State, json_option, pass_state, say
 from central.config import load_config
 from central.store.artefact_files import write_artefact
@@ -19,6 +20,7 @@ from central.workflow.day_closings import ClosedDay, DayClosings, day_closings
 from central.workflow.day_figures import Figures, day_figures
 from sync_protocol.days import local_day
 from sync_protocol.errors import Code
+from sync_protocol.ledger_epoch import FIRST_EPOCH
 from sync_protocol.problems import PROBLEMS
 
 _IN: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -39,6 +41,8 @@ def status(state: State, day: str | None) -> None:
         state.emit({"ok": False, "code": "store"})
         raise SystemExit(1)
     say(f"Sổ cái: {found.ledger_size} mục, đầu cây ngày {local_day(found.head_at)}, gốc {found.root[:16]}…")
+    if found.ledger_epoch > FIRST_EPOCH:
+        say(f"Kỳ sổ cái: {found.ledger_epoch}")
     sites = {site.code: (site.name, site.figures) for site in day_figures(engine, day).sites}
     for facility, (name, figures) in sorted(sites.items()):
         say(
@@ -50,6 +54,10 @@ def status(state: State, day: str | None) -> None:
     for node in found.nodes:
         say(f"Nút {node.code} ({node.facility}): {node.state.value}, gói mới nhất {node.epoch}/{node.last_sequence}")
     say(f"Dân cư: {found.registry_people} người. Chứng nhận đã cấp: {found.certificates}.")
+    for lost in found.losses:
+        say(lost_words(lost))
+    if found.losses:
+        say("Cách xử lý: hcvx-central begin-ledger-epoch")
     if found.forks:
         say(f"CHÚ Ý: có {found.forks} gói thuộc lịch sử thứ hai của một nút.")
     told: dict[str, object] = {"sites": {code: _counts(figures) for code, (_, figures) in sites.items()}}

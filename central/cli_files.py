@@ -7,7 +7,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
+from central.config import ConfigError
 from sync_protocol.certificate import Certificate, parse_certificate
+from sync_protocol.enrolment_file import ANCHOR_BYTES
 from sync_protocol.errors import Code, ProtocolError
 
 
@@ -25,6 +27,25 @@ def read_certificates(path: Path) -> list[Certificate]:
     except ValueError:
         raise ProtocolError(Code.CERTIFICATE_INVALID, f"{path.name}: is not PEM of X.509 certificates") from None
     return [parse_certificate(item.public_bytes(Encoding.DER)) for item in found]
+
+
+def read_tls_anchors(path: Path | None) -> bytes:
+    """The authorities that a setting names, as the PEM of an enrolment file; b"" without one.
+
+    Raises:
+        ConfigError: the file cannot be read, holds no certificate, or more than an enrolment file may carry.
+    """
+    if path is None:
+        return b""
+    try:
+        found = load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        problem = f"[centre] tls_anchors: cannot be read as PEM certificates ({type(error).__name__})"
+        raise ConfigError([problem]) from error
+    pem = b"".join(item.public_bytes(Encoding.PEM) for item in found)
+    if len(pem) > ANCHOR_BYTES:
+        raise ConfigError([f"[centre] tls_anchors: more than {ANCHOR_BYTES} bytes of certificates"])
+    return pem
 
 
 def read_certificate(path: Path) -> Certificate:

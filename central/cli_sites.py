@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from central.cli_files import read_certificate
+from central.cli_files import read_certificate, read_tls_anchors
 from central.cli_state import State, json_option, pass_state, say
 from central.config import KEY_FILE_PASSWORD_VARIABLE, PASSWORD_VARIABLE
 from central.domain.admission import Registration
@@ -50,6 +50,7 @@ def enrol(state: State, *, facility: str, node: str, name: str, units: tuple[str
         entropy=centre.entropy,
         now=centre.clock.now(),
         again=again,
+        anchors=read_tls_anchors(centre.config.tls_anchors),
     )
     if ticket.file is None:
         say(f"Nút {node} đã ghi danh rồi, không tạo tệp mới (dùng --again nếu cần ghi danh lại).")
@@ -132,10 +133,11 @@ def import_registry(state: State, *, file: Path) -> None:
 @click.argument("node")
 @click.option("--out", type=_OUT, required=True, help="Where the sealed pack goes.")
 @click.option("--whole", is_flag=True, help="Everybody in the registry, not only the facility's communes.")
+@click.option("--anew", is_flag=True, help="Send NODE the whole pack by its feed too, not only what changed.")
 @json_option
 @pass_state
-def build_pack(state: State, *, node: str, out: Path, whole: bool) -> None:
-    """Build the population pack of NODE, sealed to it."""
+def build_pack(state: State, *, node: str, out: Path, whole: bool, anew: bool) -> None:
+    """Build the population pack of NODE, sealed to it; its feed gets what changed."""
     centre = state.open_centre()
     pack = packs.build_population_pack(
         node,
@@ -145,12 +147,56 @@ def build_pack(state: State, *, node: str, out: Path, whole: bool) -> None:
         keys=centre.keys,
         entropy=centre.entropy,
         now=centre.clock.now(),
+        anew=anew,
     )
     size = write_artefact(out, [pack.sealed])
     say(f"Đã tạo gói dữ liệu dân cư bản {pack.version} cho nút {node}: {pack.people} số định danh, {size} byte.")
-    state.emit(
-        {"ok": True, "node": node, "version": pack.version, "people": pack.people, "bytes": size, "file": str(out)}
-    )
+    _say_told(pack)
+    state.emit({"ok": True, **_pack_data(pack), "bytes": size, "file": str(out)})
+
+
+@click.command("build-packs")
+@click.argument("facilities", nargs=-1, required=True, metavar="FACILITY...")
+@click.option("--whole", is_flag=True, help="Everybody in the registry, not only the facility's communes.")
+@click.option("--anew", is_flag=True, help="Send whole packs, not only what changed.")
+@json_option
+@pass_state
+def build_packs(state: State, *, facilities: tuple[str, ...], whole: bool, anew: bool) -> None:
+    """Build the next population pack for every enrolled node of each FACILITY and put it into the node's feed."""
+    centre = state.open_centre()
+    built = [
+        pack
+        for facility in facilities
+        for pack in packs.build_facility_packs(
+            facility,
+            whole=whole,
+            good_seconds=centre.config.pack_days * DAY_SECONDS,
+            engine=centre.engine,
+            keys=centre.keys,
+            entropy=centre.entropy,
+            now=centre.clock.now(),
+            anew=anew,
+        )
+    ]
+    for pack in built:
+        say(f"Gói dữ liệu dân cư bản {pack.version} cho nút {pack.node}: {pack.people} số định danh.")
+        _say_told(pack)
+    state.emit({"ok": True, "packs": [_pack_data(pack) for pack in built]})
+
+
+def _say_told(pack: packs.SealedPack) -> None:
+    what = "phần thay đổi" if pack.is_change else "cả gói"
+    say(f"  nút {pack.node} sẽ nhận {what}, {pack.told_bytes} byte.")
+
+
+def _pack_data(pack: packs.SealedPack) -> dict[str, object]:
+    return {
+        "node": pack.node,
+        "version": pack.version,
+        "people": pack.people,
+        "is_change": pack.is_change,
+        "told_bytes": pack.told_bytes,
+    }
 
 
 @click.command("export-feed")
@@ -162,7 +208,16 @@ def build_pack(state: State, *, node: str, out: Path, whole: bool) -> None:
 def export_feed(state: State, node: str, *, after: int, out: Path) -> None:
     """Write what the centre has for NODE to a file for a stick; the node alone can open it."""
     centre = state.open_centre()
-    size = write_artefact(out, [feed_file(node, after=after, engine=centre.engine, entropy=centre.entropy)])
+    content = feed_file(
+        node,
+        after=after,
+        engine=centre.engine,
+        keys=centre.keys,
+        tree=centre.ledger,
+        entropy=centre.entropy,
+        now=centre.clock.now(),
+    )
+    size = write_artefact(out, [content])
     say(f"Đã ghi các tin cho nút {node}: {out} ({size} byte).")
     state.emit({"ok": True, "node": node, "after": after, "bytes": size, "file": str(out)})
 

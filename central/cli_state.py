@@ -20,6 +20,7 @@ from central.workflow.import_registry import RegistryFileError
 from sync_protocol.errors import ProtocolError
 from sync_protocol.problems import PROBLEMS
 from sync_protocol.signers.token_errors import TokenError
+from sync_protocol.stick_errors import StickError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -102,6 +103,9 @@ class CentreGroup(click.Group):
         except StoreError as error:
             say(f"Không dùng được cơ sở dữ liệu: {error}")
             _fail(ctx, 1, code="store")
+        except StickError as error:
+            say(f"{error.vi}. {error.cure} [{error.code.value}]")
+            _fail(ctx, 1, code=error.code.value)
         except KeyStoreError as error:
             say(f"Không dùng được tệp khóa: {error}")
             _fail(ctx, 1, code="key-store")

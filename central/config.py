@@ -45,6 +45,8 @@ class Config:
         directory: where the centre lives; relative paths of settings start here.
         name: the centre's name on pages.
         public_url: where nodes reach it, without a slash at the end.
+        tls_anchors: PEM file with the only authorities that its TLS certificate may come from, for the nodes; None
+            where they go by their systems' lists.
         store_url: `sqlite:///PATH` (relative to the directory) or `postgresql+psycopg://…`.
         keys_directory: where the key files lie.
         signer_uri: the signer of health certificates, `software:PATH.p12` or `pkcs11:…`.
@@ -58,6 +60,7 @@ class Config:
     directory: Path
     name: str
     public_url: str
+    tls_anchors: Path | None
     store_url: str
     keys_directory: Path
     signer_uri: str
@@ -72,6 +75,12 @@ class Config:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be text")
+    return value
+
+
+def _file(value: object) -> str:
+    if not isinstance(value, str):
         raise ValueError("must be text")
     return value
 
@@ -113,6 +122,7 @@ def _count(low: int, high: int) -> Callable[[object], int]:
 SETTINGS: Final[Mapping[tuple[str, str], tuple[Callable[[object], object], object]]] = {
     ("centre", "name"): (_text, "Trung tâm dữ liệu tiêm chủng"),
     ("centre", "public_url"): (_url, "http://127.0.0.1:8480"),
+    ("centre", "tls_anchors"): (_file, ""),
     ("centre", "material"): (_material, "demo"),
     ("store", "url"): (_store, "sqlite:///centre.db"),
     ("keys", "directory"): (_text, "keys"),
@@ -214,6 +224,7 @@ def _config(directory: Path, values: Mapping[tuple[str, str], object]) -> Config
         directory=directory,
         name=text("centre", "name"),
         public_url=text("centre", "public_url"),
+        tls_anchors=directory / anchors if (anchors := text("centre", "tls_anchors")) else None,
         store_url=_store_in(directory, text("store", "url")),
         keys_directory=directory / text("keys", "directory"),
         signer_uri=_signer_in(directory, text("signer", "uri")),

@@ -11,16 +11,18 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from flask import Flask
+from flask import Flask, Response
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from edge.bootstrap import Node
-from edge.jobs import exchange_once, open_central
+from edge.exchanger import Exchanger
+from edge.jobs import open_central
 from edge.store.passwords import Passwords
 from edge.web.desks import (
     correction,
     injection,
     observation,
+    passports,
     people,
     reaction,
     reception,
@@ -28,16 +30,31 @@ from edge.web.desks import (
     slip,
     vials,
 )
-from edge.web.frame import access, desk_turn, drafts, formats, guard, language, long_work, problems, security
-from edge.web.frame.header import frame
-from edge.web.frame.node import Behind, attach, require_enrolment
+from edge.web.frame import (
+    access,
+    clock_watch,
+    desk_turn,
+    drafts,
+    formats,
+    guard,
+    language,
+    long_work,
+    problems,
+    security,
+)
+from edge.web.frame.header import frame, header_if_read
+from edge.web.frame.node import Behind, attach, behind, require_enrolment
 from edge.web.house import (
     accounts,
     audit,
     certificates,
+    clock,
     devices,
+    epoch,
+    evidence,
     first_account,
     settings_page,
+    stick,
     sync,
     token,
     users,
@@ -58,7 +75,7 @@ from edge.web.office import (
     token_trial,
     work_lists,
 )
-from edge.workflow.exchange import ExchangeResult
+from edge.workflow.exchange_progress import Asked
 
 # Where the pages are served, and the names under which a browser may ask for them. Not ::1, since werkzeug's check of
 # the Host cannot name an IPv6 address, and a page without that check is not served.
@@ -70,22 +87,24 @@ _MEMORY_BYTES: Final = 256 * 1024 * 1024
 def create_app(
     node: Node,
     *,
-    send_now: Callable[[], ExchangeResult] | None = None,
+    send_now: Callable[[], object] | None = None,
     passwords: Passwords | None = None,
+    exchanger: Exchanger | None = None,
     lan: devices.Lan | None = None,
 ) -> Flask:
     """Build the application over an open node.
 
     Args:
         node: stays the caller's to close.
-        send_now: runs one exchange in the caller's thread; None for one with the centre of the enrolment.
+        send_now: runs one exchange in the caller's thread, in place of an exchanger.
+        exchanger: runs the exchanges; stays the caller's to close. None for one with the centre of the enrolment.
         passwords: how the users' passwords are protected; None for the cost that real ones need.
         lan: where the pages are served on the clinic's network, if they are.
     """
     app = problems.Pages("edge.web")
     # First of all: nothing is said to a device that nobody has let in.
     devices.install(app, lan)
-    long_work.install(app, node.clock.now)
+    long_work.install(app, node.clock.steady)
     node.database.before_close(long_work.long_work(app).stop)
     node.database.before_close(desk_turn.install(app).stop)
     security.install(
@@ -96,17 +115,19 @@ def create_app(
         place=str(node.config.directory),
     )
     problems.install(app)
-    attach(app.extensions, Behind(node, send_now or (lambda: _exchange(node))))
+    clock_watch.install(app)
+    attach(app.extensions, _behind(node, send_now, exchanger))
+    app.after_request(_send_what_was_sealed)
     formats.install(app)
     language.install(app)
     for page in (
-        *(accounts, first_account, users, audit, settings_page, help_pages, drafts, today, token, certificates),
-        *(reception, roster, people, correction, injection),
+        *(accounts, first_account, users, audit, settings_page, help_pages, drafts, today, token, certificates, clock),
+        *(reception, roster, people, passports, correction, injection),
         *(work_lists, list_import),
         *(vials, observation, reaction, slip),
         *(handover, hub),
-        *(signing, signing_run, signing_turn, approvals_page, sync, devices, reports, exports, closing),
-        token_trial,
+        *(signing, signing_run, signing_turn, approvals_page, sync, stick, epoch, devices, reports, exports, closing),
+        *(token_trial, evidence),
     ):
         app.register_blueprint(page.blueprint)
     access.install(app, passwords or Passwords())
@@ -121,7 +142,7 @@ def make_server(
     host: str,
     port: int,
     *,
-    send_now: Callable[[], ExchangeResult] | None = None,
+    send_now: Callable[[], object] | None = None,
     app: Flask | None = None,
 ) -> BaseWSGIServer | MultiSocketServer:
     """Listen, without answering yet: `run()` of the result answers until `close()`.
@@ -162,9 +183,20 @@ def settle(app: Flask) -> None:
     gc.freeze()
 
 
-def _exchange(node: Node) -> ExchangeResult:
-    central = open_central(node)
-    try:
-        return exchange_once(node, central)
-    finally:
-        central.close()
+def _behind(node: Node, send_now: Callable[[], object] | None, exchanger: Exchanger | None) -> Behind:
+    if send_now is not None:
+        return Behind(
+            node, lambda asked: asked is not Asked.PERSON or send_now() is not None, lambda: None, lambda: None
+        )
+    if exchanger is None:
+        exchanger = Exchanger(node, lambda: open_central(node))
+        node.database.before_close(exchanger.close)
+    return Behind(node, exchanger.ask, exchanger.going, exchanger.wait)
+
+
+def _send_what_was_sealed(response: Response) -> Response:
+    """A page whose header shows something unsent has it sent at once, unless a pause holds."""
+    known = header_if_read()
+    if known is not None and known.is_due:
+        behind().ask(Asked.SEALED)
+    return response

@@ -1,4 +1,7 @@
-"""From a directory and a passphrase to a running node. The only module that reads the clock or draws entropy."""
+"""From a directory and a passphrase to a running node. The only module that reads the clock or draws entropy.
+
+What everybody above sees as the clock is the working clock (`edge.workflow.working_clock`), not the machine's own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from edge.config import Config, read_config
 from edge.store.database import Database
@@ -15,15 +17,8 @@ from edge.store.key_file import Stretching, open_key_file
 from edge.store.schema import migrate
 from edge.workflow import init_node as init_node_workflow
 from edge.workflow.read_catalogue import CatalogueShelf
+from edge.workflow.working_clock import Clock, WorkingClock
 from sync_protocol.sealing import Entropy
-
-
-class Clock(Protocol):
-    """Says what time it is."""
-
-    def now(self) -> int:
-        """Epoch seconds, UTC."""
-        ...
 
 
 class SystemClock:
@@ -32,6 +27,13 @@ class SystemClock:
     def now(self) -> int:
         """Epoch seconds, UTC."""
         return int(time.time())  # noqa: TID251
+
+
+def elapsed() -> float:
+    """Seconds since the machine was turned on, sleep included: they run on whatever somebody does to its clock."""
+    boot_clock = getattr(time, "CLOCK_BOOTTIME", None)
+    # Windows counts sleep in its own; elsewhere it only makes a sleep look like a jump, which a person can confirm.
+    return time.monotonic() if boot_clock is None else time.clock_gettime(boot_clock)
 
 
 class SystemEntropy:
@@ -48,7 +50,7 @@ class Node:
 
     config: Config
     database: Database
-    clock: Clock
+    clock: WorkingClock
     entropy: Entropy
     shelf: CatalogueShelf
 
@@ -91,7 +93,7 @@ def open_node(
         directory: made by `init_node`.
         passphrase: opens the key file.
         environment: settings over the file; None for the process's own.
-        clock, entropy: None for the real ones.
+        clock, entropy: None for the real ones. A clock that is handed in is compared with no steady one.
 
     Raises:
         ConfigError: with all problems of the settings.
@@ -103,7 +105,9 @@ def open_node(
     used_clock = clock or SystemClock()
     try:
         migrate(database, at=used_clock.now())
+        working = WorkingClock(database, used_clock, elapsed if clock is None else None)
+        working.look()
     except BaseException:
         database.close()
         raise
-    return Node(config, database, used_clock, entropy or SystemEntropy(), CatalogueShelf(database))
+    return Node(config, database, working, entropy or SystemEntropy(), CatalogueShelf(database))

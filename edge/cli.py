@@ -13,6 +13,9 @@ import click
 
 from edge import bootstrap
 from edge.cli_certificates import certificates, register
+from edge.cli_clock import clock
+from edge.cli_epoch import begin, renumber
+from edge.cli_evidence import export_evidence
 from edge.cli_exchange import check, import_feed, run, status, sync
 from edge.cli_handover import hand_back_doses, hand_over_doses, import_handover_file, sign_delegated
 from edge.cli_lists import export_work_list, import_work_list
@@ -20,10 +23,12 @@ from edge.cli_records import check_identity, import_list, import_pack, import_ro
 from edge.cli_reports import close_day, export
 from edge.cli_signing import sign
 from edge.cli_state import DIRECTORY_VARIABLE, NodeGroup, State, by_option, json_option, pass_state
+from edge.cli_stick import carried_files, carry, export_to_stick, import_from_stick
 from edge.cli_token import token
 from edge.cli_users import user
 from edge.jobs import open_central
 from edge.workflow.enrol import begin_enrolment, finish_enrolment
+from edge.workflow.working_clock import Clock
 from sync_protocol.enrolment_file import ENROLMENT_FILE_BYTES, parse_enrolment_file
 from sync_protocol.errors import Code, ProtocolError
 
@@ -40,8 +45,8 @@ from sync_protocol.errors import Code, ProtocolError
 def main(context: click.Context, directory: Path) -> None:
     """The node of a vaccination site: records, checks, signs and sends, with or without a network."""
     # A caller may hand in a clock as the context's object; by default the node uses the computer's.
-    clock: bootstrap.Clock | None = context.obj
-    context.obj = State(directory.absolute(), os.environ, clock=clock)
+    machine: Clock | None = context.obj
+    context.obj = State(directory.absolute(), os.environ, clock=machine)
 
 
 @main.command()
@@ -86,6 +91,11 @@ for verb in (
     check_identity,
     import_pack,
     import_feed,
+    export_evidence,
+    export_to_stick,
+    import_from_stick,
+    carry,
+    carried_files,
     register,
     certificates,
     sign,
@@ -95,8 +105,11 @@ for verb in (
     hand_back_doses,
     close_day,
     export,
+    begin,
+    renumber,
     sync,
     status,
+    clock,
     check,
     run,
 ):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -13,24 +14,35 @@ from typing import Final
 import click
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.main import QRCode
+from rich.console import Console
 
 from edge.app import create_app, make_server, settle
 from edge.bootstrap import Node
 from edge.cli_state import NOT_FINISHED, REFUSED, State, json_option, pass_state
+from edge.exchanger import Exchanger
 from edge.jobs import exchange_if_due, exchange_once, open_central, start_exchange
 from edge.lan_place import Place, find_place, serve_place
 from edge.store import bundles
+from edge.web.frame.copy_words import copy_lines
+from edge.web.frame.gate_words import gate_json, gate_view
 from edge.web.frame.sentences import link_sentence, reason_words
 from edge.workflow.check_store import check_store
 from edge.workflow.day_status import as_json, day_status
 from edge.workflow.exchange import ExchangeResult
-from edge.workflow.take_feed import take_page
+from edge.workflow.exchange_progress import Asked, OnItsWay, Phase, Watch
+from edge.workflow.take_feed import take_file
 from sync_protocol.api import CentralApi
 from sync_protocol.days import parse_day
 from sync_protocol.errors import Code
-from sync_protocol.limits import FEED_PAGE_BYTES
+from sync_protocol.limits import FEED_FILE_BYTES
 
 _LOOK_SECONDS: Final = 1.0
+_PHASE_WORDS: Final = {
+    Phase.CONNECTING: "Đang nối với trung tâm",
+    Phase.SENDING: "Đang gửi",
+    Phase.WAITING: "Chờ biên nhận",
+    Phase.NEWS: "Nhận tin từ trung tâm",
+}
 
 
 @click.command()
@@ -52,9 +64,18 @@ def status(state: State, *, day: str) -> None:
     for reason, number in sorted(figures.waiting.items(), key=lambda item: -item[1]):
         said = reason_words(reason)
         state.say(f"  chờ {number}: {said.vi}. {said.cure} [{reason}]")
+    policy = node.shelf.catalogue().policy.offline
+    with node.database.read() as tables:
+        view = gate_view(tables, policy, now=found.now)
+    for line in view.lines:
+        state.say(f"  ! {line.text} {line.cure} [{line.finding.code.value}]")
+    for said_of_clock in view.clock:
+        state.say(f"  ! {said_of_clock.text} [{said_of_clock.finding.code.value}]")
     said_of_link = link_sentence(found.link, found.now)
     state.say(f"  {said_of_link.word}: {said_of_link.text} Chưa gửi: {found.unsent} gói.")
-    state.emit({"ok": True, **as_json(found)})
+    for said_of_copy in copy_lines(node.database):
+        state.say(f"  ! {said_of_copy}")
+    state.emit({"ok": True, **as_json(found), **gate_json(view)})
 
 
 @click.command()
@@ -95,9 +116,11 @@ def sync(state: State, *, once: bool) -> None:
     """Offer what is due to the centre. Exit 3 when something is still unsent."""
     node = state.node()
     central = open_central(node)
-    with state.console.status("Đang gửi về trung tâm…"):
-        result = exchange_once(node, central) if once else _until_sent(node, central)
-    central.close()
+    try:
+        with _shown(state.console) as watch:
+            result = exchange_once(node, central, watch=watch) if once else _until_sent(node, central, watch)
+    finally:
+        central.close()
     state.say(f"Trung tâm đã nhận {result.admitted} gói, trả lại {result.refused} gói; còn {result.unsent} gói.")
     if result.taken:
         state.say(f"Đã nhận {result.taken} tin từ trung tâm.")
@@ -129,18 +152,38 @@ def import_feed(state: State, file: Path) -> None:
     """Take what the centre has for this node from a FILE that came on a stick."""
     node = state.node()
     with file.open("rb") as source:
-        sealed = source.read(FEED_PAGE_BYTES + 1)
-    found = take_page(node.database, sealed, at=node.clock.now())
+        data = source.read(FEED_FILE_BYTES + 1)
+    found = take_file(node.database, data, at=node.clock.now())
     state.say(f"✓ Đã nhận {found.taken} tin từ trung tâm; ở trung tâm còn {found.left} tin.")
     state.emit({"ok": True, "taken": found.taken, "left": found.left})
 
 
-def _until_sent(node: Node, central: CentralApi) -> ExchangeResult:
+@contextmanager
+def _shown(console: Console) -> Iterator[Watch | None]:
+    """A bar on a terminal that goes with the bytes; nothing where the words go into a file."""
+    if not console.is_terminal:
+        yield None
+        return
+    # Only here: a node that serves pages has no use for it in its memory.
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(_PHASE_WORDS[Phase.CONNECTING], total=None)
+
+        def watch(phase: Phase, bundles: Sequence[OnItsWay]) -> None:
+            done, size = sum(one.done_bytes for one in bundles), sum(one.size_bytes for one in bundles)
+            bar.update(task, description=_PHASE_WORDS[phase], completed=done, total=size or None)
+
+        yield watch
+
+
+def _until_sent(node: Node, central: CentralApi, watch: Watch | None) -> ExchangeResult:
     """Exchange whenever something is due and the pause is over, until nothing is unsent or the centre says no."""
     pause = threading.Event()
     admitted = refused = bytes_sent = taken = 0
     while True:
-        result = exchange_if_due(node, central)
+        result = exchange_if_due(node, central, asked=Asked.COMMAND, watch=watch)
         if result is not None:
             admitted, refused = admitted + result.admitted, refused + result.refused
             bytes_sent, taken = bytes_sent + result.bytes_sent, taken + result.taken
@@ -166,11 +209,11 @@ def run(state: State, *, port: int | None, lan: bool, address: str) -> None:
     # Pages need a catalogue and a code: without an enrolment this says so and ends.
     node.shelf.catalogue()
     place = find_place(node, address) if lan else None
-    central = open_central(node)
-    app = create_app(node, send_now=lambda: exchange_once(node, central), lan=place.shown if place else None)
+    exchanger = Exchanger(node, lambda: open_central(node))
+    app = create_app(node, exchanger=exchanger, lan=place.shown if place else None)
     host = node.config.host
     server = make_server(node, host, node.config.port if port is None else port, app=app)
-    scheduler = start_exchange(node, central)
+    scheduler = start_exchange(node, lambda: exchanger.ask(Asked.SCHEDULE))
     # A service manager ends the node like Ctrl+C does: requests that are under way are answered first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -184,7 +227,7 @@ def run(state: State, *, port: int | None, lan: bool, address: str) -> None:
     finally:
         server.close()
         scheduler.shutdown(wait=False)
-        central.close()
+        exchanger.close()
 
 
 def _say_place(state: State, place: Place) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from edge.cli_signing import ask_at_terminal, read_line, spoken_warnings
+from edge.cli_signing import ask_at_terminal, read_line, require_ties, spoken_warnings
 from edge.cli_state import NOT_FINISHED, State, by_option, json_option, pass_state
 from edge.clients.signer_setting import signer_uri
 from edge.domain.pass_journal import PassCode, PassRefusedError
@@ -107,6 +107,7 @@ def import_handover_file(state: State, file: Path, *, by: str) -> None:
 @click.option("--signer", default="", metavar="URI", help="software:FILE.p12 or pkcs11:token=LABEL;serial=HEX.")
 @click.option("--officer", default="", help="Full name of the signing officer.")
 @click.option("--late-reason", default="", help="Instead of what the site said.")
+@click.option("--reason", default="", help="Why it is signed although the node was alone for long.")
 @click.option("--pin-stdin", is_flag=True, help="Read the PIN or password from standard input, one line.")
 @click.option("--after-wrong-pin", is_flag=True, help="Go on although the token has counted a wrong PIN.")
 @json_option
@@ -120,6 +121,7 @@ def sign_delegated(
     signer: str,
     officer: str,
     late_reason: str,
+    reason: str,
     pin_stdin: bool,
     after_wrong_pin: bool,
 ) -> None:
@@ -142,7 +144,8 @@ def sign_delegated(
             raise PassRefusedError(PassCode.APPROVAL_MISSING)
     if not officer.strip():
         raise PassRefusedError(PassCode.SIGNER_NAME)
-    who = Officer(officer, late_reason=late_reason or wanted.late_reason, approval_id=approval)
+    who = Officer(officer, late_reason=late_reason or wanted.late_reason, approval_id=approval, offline_reason=reason)
+    require_ties(state, reason=reason, has_second=approval is not None)
     ask = read_line if pin_stdin else ask_at_terminal
     asked = KeyAsked(
         signer_uri(node.config, signer),

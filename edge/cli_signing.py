@@ -21,7 +21,9 @@ from edge.domain.waiting import WORDS
 from edge.store import approvals, passes, settings
 from edge.store.approvals import ApprovalState
 from edge.store.settings import Setting
+from edge.web.frame.gate_words import gate_view
 from edge.workflow.check_signer import signer_check
+from edge.workflow.judge_offline import require_offline
 from edge.workflow.open_key import KeyAsked, open_key
 from edge.workflow.plan_passes import plan_passes
 from edge.workflow.prepare_pass import Officer
@@ -38,6 +40,7 @@ from sync_protocol.signers.signer import Signer
 @click.option("--approver", default="", help="Second person, where two must agree.")
 @click.option("--approval", type=int, default=None, metavar="NUMBER", help="Sign what was approved, and nothing else.")
 @click.option("--late-reason", default="", help="Why doses of earlier days are signed only now.")
+@click.option("--reason", default="", help="Why it is signed although the node was alone for long.")
 @click.option("--abandon", is_flag=True, help="Give up an unfinished pass; its doses can be chosen again.")
 @click.option("--pin-stdin", is_flag=True, help="Read the PIN or password from standard input, one line.")
 @click.option("--after-wrong-pin", is_flag=True, help="Go on although the token has counted a wrong PIN.")
@@ -53,6 +56,7 @@ def sign(
     approver: str,
     approval: int | None,
     late_reason: str,
+    reason: str,
     abandon: bool,
     pin_stdin: bool,
     after_wrong_pin: bool,
@@ -96,8 +100,13 @@ def sign(
     if needs_token:
         if plan.passes and not officer.strip():
             raise PassRefusedError(PassCode.SIGNER_NAME)
+        if plan.passes:
+            # Said before the token is asked for, all at once.
+            require_ties(state, reason=reason, has_second=approval is not None)
         ask = read_line if pin_stdin else ask_at_terminal
-        named = Officer(officer, approver=approver, late_reason=late_reason, approval_id=approval)
+        named = Officer(
+            officer, approver=approver, late_reason=late_reason, approval_id=approval, offline_reason=reason
+        )
         asked = KeyAsked(
             signer_uri(node.config, signer),
             officer.strip(),
@@ -117,6 +126,24 @@ def sign(
         state.say("Không có mũi tiêm nào chờ ký.")
     batches = [_data(one) for one in sealed]
     state.emit({"ok": True, **_plan_data(plan), "token_operations": operations, "sealed": batches})
+
+
+def require_ties(state: State, *, reason: str, has_second: bool) -> None:
+    """Say everything that is past a threshold, then check that the signature has what it asks for.
+
+    Raises:
+        PassRefusedError: OFFLINE_SECOND, OFFLINE_REASON.
+    """
+    node, now = state.node(), state.node().clock.now()
+    policy = node.shelf.catalogue().policy.offline
+    with node.database.read() as tables:
+        view = gate_view(tables, policy, now=now)
+        findings = tuple(line.finding for line in view.lines)
+    for line in view.lines:
+        state.say(f"! {line.text} {line.cure} [{line.finding.code.value}]")
+    if view.needs_reason and not reason.strip():
+        state.say('  Thêm --reason "vì sao vẫn ký lúc này".')
+    require_offline(findings, reason=reason.strip(), has_second=has_second)
 
 
 def _approved_plan(node: Node, approval_id: int, officer: str) -> PassPlan:

@@ -11,15 +11,18 @@ from typing import Any, Final, TypeVar
 import click
 from rich.console import Console
 
-from edge.bootstrap import Clock, Node, open_node
+from edge.bootstrap import Node, open_node
 from edge.config import ConfigError
 from edge.domain.code_words import words
+from edge.domain.network_words import NETWORK_WORDS
 from edge.domain.pass_journal import PASS_WORDS, PassRefusedError
 from edge.domain.refusals import RefusedError
 from edge.store.errors import StoreCode, StoreError
+from edge.workflow.working_clock import Clock
 from sync_protocol.api import NetworkError
 from sync_protocol.errors import ProtocolError
 from sync_protocol.signers.token_errors import TokenError
+from sync_protocol.stick_errors import StickError
 
 DIRECTORY_VARIABLE: Final = "HCVX_EDGE_DIRECTORY"
 PASSPHRASE_VARIABLE: Final = "HCVX_EDGE_PASSPHRASE"  # noqa: S105
@@ -131,13 +134,17 @@ class NodeGroup(click.Group):
         except TokenError as error:
             _say(ctx, f"✕ {error.vi} {error.cure} [{error.code.value}]")
             _end(ctx, REFUSED, error.code.value)
+        except StickError as error:
+            _say(ctx, f"✕ {error.vi}. {error.cure} [{error.code.value}]")
+            _end(ctx, REFUSED, error.code.value)
         except StoreError as error:
             said_of_store = _STORE_WORDS.get(error.code, "Kho dữ liệu không làm được việc này.")
             _say(ctx, f"✕ {said_of_store} [{error.code.value}] {error.rule}")
             _end(ctx, REFUSED, error.code.value)
         except NetworkError as error:
-            _say(ctx, f"! Không liên lạc được với trung tâm; chưa mất gì, thử lại sau. [network] {error}")
-            _end(ctx, NOT_FINISHED if error.try_again else REFUSED, "network")
+            said = NETWORK_WORDS[error.fault]
+            _say(ctx, f"! {said.vi} {said.cure} Chưa mất gì. [{error.fault.value}] {error}")
+            _end(ctx, NOT_FINISHED if error.try_again else REFUSED, error.fault.value)
         finally:
             if isinstance(ctx.obj, State):
                 ctx.obj.close()

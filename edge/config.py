@@ -37,6 +37,8 @@ class Config:
         port: TCP port of the pages.
         threads: worker threads of the web server.
         centre_url: overrides the address of the enrolment file; "" keeps it.
+        centre_ca: PEM file with the only authorities that the centre's TLS certificate may come from; "" for those of
+            the enrolment file, or the system's list where it names none.
         signer: URI of the organisation's key, `pkcs11:…` or `software:…`; "" until one is chosen.
         pkcs11_module: the token's driver, a file; "" where the URI names it.
         exchange_seconds: how often the node offers what is due.
@@ -50,6 +52,7 @@ class Config:
     port: int = 8750
     threads: int = 8
     centre_url: str = ""
+    centre_ca: str = ""
     signer: str = ""
     pkcs11_module: str = ""
     exchange_seconds: int = 60
@@ -76,7 +79,7 @@ _NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "timeout_seconds": (1, 3_600),
     "lan_port": (1, 65_535),
 }
-_TEXTS: Final = ("host", "centre_url", "signer", "pkcs11_module", "lan_address")
+_TEXTS: Final = ("host", "centre_url", "centre_ca", "signer", "pkcs11_module", "lan_address")
 SETTINGS: Final = (*_TEXTS, *_NUMBERS)
 # Read by the command line itself, before there is a directory with settings.
 PROGRAM_VARIABLES: Final = ("HCVX_EDGE_DIRECTORY", "HCVX_EDGE_PASSPHRASE", "HCVX_EDGE_USER_PASSWORD")
@@ -90,6 +93,7 @@ TEMPLATE: Final = """\
 # port = 8750
 # threads = 8
 # centre_url = ""
+# centre_ca = ""
 # signer = ""
 # pkcs11_module = ""
 # exchange_seconds = 60

@@ -1,7 +1,8 @@
 """What travels between sites and centre: messages, their encoding, who signed them, how they are checked.
 
 Pure: bytes and arguments in, values or exceptions out. Nothing here reads a clock, draws entropy, opens a file or a
-socket, or logs, except `signers` (custody of keys) and `__main__` (the auditor's offline tool). `SPEC.md` is the
+socket, or logs, except `signers` (custody of keys), `stick_folder` with `stick_mount` (files of a stick, the same for
+both sides) and `__main__` (the auditor's offline tool). `SPEC.md` is the
 normative text.
 
 `parse_…` goes from bytes to unverified values, `verify_…` raises or gives verified ones, `encode_…` gives bytes.
@@ -22,16 +23,21 @@ The provisional slip
     `slip_text` (its QR)
 Up to the centre, into the ledger, and back
     `bundle` · `closing` (the day's sheet) · `serial_number` · `registration` (a certificate) ·
-    `registration_list` (its answer) · `ledger_entry` · `verdict` · `tree_head` · `receipt` · `ledger_export` ·
-    `transfer` (over a link that breaks) · `feed` (what the centre has for one node) · `delegation` · `handover` and
-    `handover_answers` (doses for a delegated signer)
+    `registration_list` (its answer) · `ledger_entry` · `verdict` · `tree_head` · `ledger_epoch` ·
+    `receipt` · `ledger_export` · `ledger_evidence` ·
+    `transfer` (over a link that breaks) · `feed` (what the centre has for one node) · `chain_head` · `contact`
+    (how it stands there) · `feed_page` · `delegation` · `handover` and `handover_answers` (doses for a delegated
+    signer) · `verdict_changes` (what is said after the receipt)
 Signed, versioned sets
-    `signed_set` · `catalogue` · `catalogue_toml` · `population` · `document_signer` · `trust_list` · `gateway_list` ·
-    `trust` · `enrolment_file` · `enrolment`
+    `signed_set` · `offline_policy` · `catalogue` · `catalogue_toml` · `population` · `population_change` ·
+    `document_signer` · `trust_list` · `gateway_list` · `trust` · `enrolment_file` · `enrolment` · `node_epoch` and
+    `node_epoch_answer` (a restored node goes on)
 Health certificates
     `uvci` · `base45` · `health_content` · `health_certificate` · `issuance` · `hc1_text` · `hc1_verification` ·
-    `hc1_remarks` (value sets)
+    `hc1_remarks` (value sets) · `passports` (for the site that recorded the doses) · `value_set_names`
 The calls, and the tool
     `endpoints` · `api` · `artefact` (what is it) · `judgement` (is it good) · `picture` (QR codes in pictures) ·
     `verify_report` (its words) · `__main__` (`hcvx-verify`)
+On a stick
+    `stick` (what a file is, and its name) · `stick_errors` · `stick_folder` and `stick_mount` (the files themselves)
 """

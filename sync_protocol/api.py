@@ -6,11 +6,12 @@ answer is therefore only bytes until its own module has verified it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Final, Protocol, runtime_checkable
 
 from sync_protocol import cbor, limits
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.endpoints import PROBLEM_BYTES
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.fields import Fields
@@ -53,9 +54,37 @@ class CentralApi(Protocol):
         """The newest signed catalogue."""
         ...
 
-    def feed(self, request: bytes) -> bytes:
-        """Ask for what follows in the node's feed; gives a sealed page. The request is signed by the node's key."""
+    def feed(self, request: bytes) -> Iterator[bytes]:
+        """Ask for what follows in the node's feed; gives sealed pages as they arrive, the first one always.
+
+        The request is signed by the node's key and good for one try. Errors may come before any page and after each.
+        """
         ...
+
+
+@runtime_checkable
+class EpochApi(Protocol):
+    """The centre as a store sees it that was restored from a backup."""
+
+    def begin_epoch(self, request: bytes) -> bytes:
+        """Hand in a sealed request for a new epoch; gives the sealed answer of `node_epoch_answer`.
+
+        Raises NetworkError, RemoteProblem.
+        """
+        ...
+
+
+class NetworkFault(StrEnum):
+    """What stood between the node and the centre. Stored by nodes; the words are stable."""
+
+    UNREACHED = "network"
+    NOT_THE_CENTRE = "not-the-centre"
+    BUSY = "centre-busy"
+    PROXY = "proxy"
+    ADDRESS = "centre-address"
+    TLS = "tls"
+    TLS_NAME = "tls-name"
+    TLS_TIME = "tls-time"
 
 
 class NetworkError(Exception):
@@ -66,30 +95,23 @@ class NetworkError(Exception):
         try_again: whether the same call may succeed later without anybody's doing.
         retry_after_seconds: how long the centre asked to wait, or None.
         is_cut: whether the connection stood and broke, so that the same call may succeed at once.
+        fault: what stood between; unless it is said, the centre is busy where it asked to wait, or out of reach.
     """
 
     def __init__(
-        self, text: str, *, try_again: bool, retry_after_seconds: int | None = None, is_cut: bool = False
+        self,
+        text: str,
+        *,
+        try_again: bool,
+        retry_after_seconds: int | None = None,
+        is_cut: bool = False,
+        fault: NetworkFault | None = None,
     ) -> None:
         super().__init__(text)
         self.try_again = try_again
         self.retry_after_seconds = retry_after_seconds
         self.is_cut = is_cut
-
-
-@dataclass(frozen=True, slots=True)
-class ChainHead:
-    """The newest link of a node's chain that the centre holds: what a 409 answers.
-
-    Attributes:
-        epoch: the node's epoch.
-        sequence: of the newest link; 0 when the centre holds none of this epoch.
-        digest: 32 bytes, that link's digest.
-    """
-
-    epoch: int
-    sequence: int
-    digest: bytes
+        self.fault = fault or (NetworkFault.UNREACHED if retry_after_seconds is None else NetworkFault.BUSY)
 
 
 class RemoteProblem(ProtocolError):  # noqa: N818, it is not an error of ours

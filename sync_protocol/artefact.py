@@ -9,7 +9,8 @@ import cbor2
 
 from sync_protocol import cbor, contexts, cose, limits
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.ledger_export import EXPORT_PREFIX
+from sync_protocol.ledger_evidence import EVIDENCE_PREFIX
+from sync_protocol.ledger_export import EXPORT_PREFIXES
 
 
 class ArtefactKind(StrEnum):
@@ -25,12 +26,15 @@ class ArtefactKind(StrEnum):
     GATEWAY_LIST = "gateway-list"
     CATALOGUE = "catalogue"
     LEDGER = "ledger-export"
+    LEDGER_EPOCH = "ledger-epoch"
+    EVIDENCE = "evidence"
 
 
 _CONTENT_TYPES: Final = {
     (cbor.TAG_ENCRYPT, contexts.SEALED.content_type): ArtefactKind.SEALED,
     (cbor.TAG_SIGN1, contexts.BUNDLE.content_type): ArtefactKind.BUNDLE,
     (cbor.TAG_SIGN1, contexts.TREE_HEAD.content_type): ArtefactKind.TREE_HEAD,
+    (cbor.TAG_SIGN1, contexts.LEDGER_EPOCH.content_type): ArtefactKind.LEDGER_EPOCH,
     (cbor.TAG_SIGN1, contexts.TRUST_LIST.content_type): ArtefactKind.TRUST_LIST,
     (cbor.TAG_SIGN1, contexts.CATALOGUE.content_type): ArtefactKind.CATALOGUE,
 }
@@ -55,8 +59,10 @@ def recognise(data: bytes) -> ArtefactKind:
     """
     if looks_like_text(data):
         return ArtefactKind.SLIP if data.lstrip().startswith(_SLIP_MARKS) else ArtefactKind.HEALTH_CERTIFICATE
-    if data.startswith(EXPORT_PREFIX):
+    if data.startswith(EXPORT_PREFIXES):
         return ArtefactKind.LEDGER
+    if data.startswith(EVIDENCE_PREFIX):
+        return ArtefactKind.EVIDENCE
     if data[:256].lstrip().startswith(b"["):
         return ArtefactKind.GATEWAY_LIST
     value = cbor.decode(data, max_bytes=limits.SET_BYTES)

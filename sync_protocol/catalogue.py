@@ -15,6 +15,7 @@ from sync_protocol import cbor, keys, limits, names
 from sync_protocol.days import parse_day
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.fields import Fields
+from sync_protocol.offline_policy import DEFAULT_OFFLINE, OfflinePolicy, offline_map, read_offline
 from sync_protocol.signed_set import EVERYBODY, SetKind, SignedSet, sign_set, verify_set
 from sync_protocol.signers.signer import Signer
 
@@ -68,6 +69,7 @@ class Policy:
         batch_people: most people in one signing pass; never above `limits.BATCH_PEOPLE`.
         batch_doses: most doses in one signing pass; never above `limits.BATCH_DOSES`.
         booster_interval_days: least days between a complete series and a further dose.
+        offline: how long a site may be alone.
     """
 
     signing_start: str
@@ -75,6 +77,7 @@ class Policy:
     batch_people: int
     batch_doses: int
     booster_interval_days: int
+    offline: OfflinePolicy = DEFAULT_OFFLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +153,7 @@ def verify_catalogue(
         ProtocolError: besides those, `FIELD_…` where the content breaks a rule.
     """
     frame = verify_set(
-        data,
-        key,
-        kind=SetKind.CATALOGUE,
-        at=at,
-        newer_than=newer_than,
-        at_least=at_least,
-        max_bytes=CATALOGUE_BYTES,
+        data, key, kind=SetKind.CATALOGUE, at=at, newer_than=newer_than, at_least=at_least, max_bytes=CATALOGUE_BYTES
     )
     return _parse(frame)
 
@@ -206,21 +203,21 @@ def _check_unique(values: list[str], what: str) -> None:
 
 
 def _encode(catalogue: Catalogue) -> bytes:
-    policy = catalogue.policy
     return cbor.encode(
         {
             1: [_product_map(product) for product in catalogue.products],
-            2: {
-                1: policy.signing_start,
-                2: policy.same_day,
-                3: policy.batch_people,
-                4: policy.batch_doses,
-                5: policy.booster_interval_days,
-            },
+            2: _policy_map(catalogue.policy),
             3: [{1: unit.code, 2: unit.name, 3: unit.parent} for unit in catalogue.units],
             4: catalogue.unit_list,
         }
     )
+
+
+def _policy_map(policy: Policy) -> dict[int, object]:
+    values: tuple[object, ...] = (policy.signing_start, policy.same_day, policy.batch_people, policy.batch_doses)
+    fields = dict(enumerate((*values, policy.booster_interval_days), start=1))
+    # Without it the catalogue is what older nodes read, too.
+    return fields if policy.offline == DEFAULT_OFFLINE else {**fields, 6: offline_map(policy.offline)}
 
 
 def _product_map(product: Product) -> dict[int, object]:
@@ -243,6 +240,7 @@ def _parse(frame: SignedSet) -> Catalogue:
     products = fields.list_(1, min_items=1, max_items=limits.CATALOGUE_PRODUCTS)
     policy = fields.map_(2)
     units = fields.list_(3, max_items=limits.CATALOGUE_UNITS)
+    offline = policy.opt_map_(6)
     catalogue = Catalogue(
         version=frame.version,
         issued_at=frame.issued_at,
@@ -254,6 +252,7 @@ def _parse(frame: SignedSet) -> Catalogue:
             batch_people=policy.uint(3, min=1, max=limits.BATCH_PEOPLE),
             batch_doses=policy.uint(4, min=1, max=limits.BATCH_DOSES),
             booster_interval_days=policy.uint(5, max=_DAYS),
+            offline=DEFAULT_OFFLINE if offline is None else read_offline(offline),
         ),
         units=tuple(_parse_unit(unit) for unit in units),
         unit_list=fields.text(4, max_chars=limits.SHORT_CHARS),

@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from sync_protocol.catalogue import Catalogue, Policy, Product, Unit, check_catalogue
 from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.offline_policy import OfflinePolicy
 
 _WHAT: Final = "catalogue file"
 
@@ -21,7 +22,7 @@ def catalogue_from_toml(text: str, *, version: int, issued_at: int, expires_at: 
     """Make a catalogue from the operator's file.
 
     Args:
-        text: TOML with `unit_list`, `[policy]`, `[[product]]` and `[provinces]` (code = "name").
+        text: TOML with `unit_list`, `[policy]` with `[policy.offline]`, `[[product]]`, `[provinces]` (code = "name").
         version: from 1, greater than that of the catalogue published before.
         issued_at: epoch seconds, UTC.
         expires_at: epoch seconds, UTC.
@@ -44,7 +45,7 @@ def catalogue_from_toml(text: str, *, version: int, issued_at: int, expires_at: 
         issued_at=issued_at,
         expires_at=expires_at,
         products=tuple(_product(row) for row in rows),
-        policy=Policy(**_values(content["policy"], Policy, "policy")),  # type: ignore[arg-type]
+        policy=_policy(content["policy"]),
         units=tuple(Unit(code, cast(str, name)) for code, name in provinces.items()),
         unit_list=cast(str, content["unit_list"]),
     )
@@ -61,6 +62,12 @@ def _check_plain(value: object) -> None:
         raise ProtocolError(Code.FIELD_INVALID, f"{_WHAT}: values are text, whole numbers, true or false")
 
 
+def _policy(table: object) -> Policy:
+    values = _values(table, Policy, "policy")
+    offline = _values(values.pop("offline", {}), OfflinePolicy, "policy.offline")
+    return Policy(**values, offline=OfflinePolicy(**offline))  # type: ignore[arg-type]
+
+
 def _product(row: object) -> Product:
     values = _values(row, Product, "product")
     other_names = values.pop("other_names", [])
@@ -69,7 +76,7 @@ def _product(row: object) -> Product:
     return Product(**values, other_names=tuple(other_names))  # type: ignore[arg-type]
 
 
-def _values(value: object, row_type: type[Product] | type[Policy], what: str) -> dict[str, object]:
+def _values(value: object, row_type: type[Product | Policy | OfflinePolicy], what: str) -> dict[str, object]:
     table = _table(value, what)
     required = {field.name for field in fields(row_type) if field.default is MISSING}
     optional = {field.name for field in fields(row_type)} - required

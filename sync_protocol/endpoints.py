@@ -75,6 +75,14 @@ ENROLMENTS: Final = Endpoint(
     request_bytes=limits.MESSAGE_BYTES,
     answer_bytes=limits.MESSAGE_BYTES,
 )
+EPOCHS: Final = Endpoint(
+    "POST",
+    "/v1/epochs",
+    request_type=contexts.SEALED.content_type,
+    answer_type=contexts.SEALED.content_type,
+    request_bytes=limits.MESSAGE_BYTES,
+    answer_bytes=limits.EPOCH_ANSWER_BYTES,
+)
 TREE_HEAD: Final = Endpoint(
     "GET",
     "/v1/tree-head",
@@ -103,11 +111,11 @@ FEED: Final = Endpoint(
     "POST",
     "/v1/feed",
     request_type=contexts.FEED_REQUEST.content_type,
-    answer_type=contexts.SEALED.content_type,
+    answer_type=contexts.FEED_ANSWER.content_type,
     request_bytes=FEED_REQUEST_BYTES,
-    answer_bytes=limits.FEED_PAGE_BYTES,
+    answer_bytes=limits.FEED_ANSWER_BYTES,
 )
-ENDPOINTS: Final = (BUNDLES, TRANSFERS, ENROLMENTS, TREE_HEAD, TRUST_LIST, CATALOGUE, FEED)
+ENDPOINTS: Final = (BUNDLES, TRANSFERS, ENROLMENTS, EPOCHS, TREE_HEAD, TRUST_LIST, CATALOGUE, FEED)
 
 
 def status_of(code: Code) -> int:

@@ -116,6 +116,7 @@ class EnrolmentAnswer:
         node_key: the key registered.
         digest: 32 bytes, the digest of the request that is answered.
         at: epoch seconds, UTC.
+        first_dose: the lowest free sequence for a dose: 1, unless the node had doses before it was enrolled again.
     """
 
     node: str
@@ -123,6 +124,7 @@ class EnrolmentAnswer:
     node_key: ec.EllipticCurvePublicKey
     digest: bytes
     at: int
+    first_dose: int = 1
 
 
 def sign_enrolment_answer(answer: EnrolmentAnswer, publisher: Signer) -> bytes:
@@ -131,15 +133,16 @@ def sign_enrolment_answer(answer: EnrolmentAnswer, publisher: Signer) -> bytes:
     Raises:
         TokenError: the signer cannot sign now.
     """
-    payload = cbor.encode(
-        {
-            1: answer.node,
-            2: answer.epoch,
-            3: keys.encode_public_key(answer.node_key),
-            4: answer.digest,
-            5: answer.at,
-        }
-    )
+    fields: dict[int, object] = {
+        1: answer.node,
+        2: answer.epoch,
+        3: keys.encode_public_key(answer.node_key),
+        4: answer.digest,
+        5: answer.at,
+    }
+    if answer.first_dose > 1:
+        fields[6] = answer.first_dose
+    payload = cbor.encode(fields)
     context = contexts.ENROLMENT
     return cose.sign1(payload, signer=publisher, content_type=context.content_type, context=context.aad)
 
@@ -166,6 +169,7 @@ def verify_enrolment_answer(data: bytes, publisher_key: keys.PublicKey, *, reque
         node_key=keys.load_ec_public_key(fields.bytes_(3, max_bytes=_KEY_BYTES)),
         digest=fields.bytes_(4, length=_DIGEST_BYTES),
         at=fields.uint(5, max=limits.INSTANT),
+        first_dose=fields.opt_uint(6, min=2, max=limits.COUNTER) or 1,
     )
     fields.finish()
     own = request.request

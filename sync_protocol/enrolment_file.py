@@ -25,6 +25,7 @@ ONE_TIME_CODE_BYTES: Final = 16
 ENROLMENT_FILE_BYTES: Final = 4 * 1024 * 1024
 _DIGEST_BYTES: Final = 32
 _KEY_BYTES: Final = 600
+ANCHOR_BYTES: Final = 64 * 1024
 _UNITS: Final = 100
 _SCHEMES: Final = ("https://", "http://")
 
@@ -56,6 +57,7 @@ class EnrolmentFile:
         catalogue: signed catalogue, to be verified with `publisher_key`.
         trust_list: signed trust list, to be verified with `publisher_key`.
         expires_at: epoch seconds, UTC; the code is refused from then on.
+        anchors: PEM certificates of the only authorities that the centre's TLS certificate may come from, or b"".
     """
 
     centre_url: str
@@ -70,6 +72,7 @@ class EnrolmentFile:
     catalogue: bytes
     trust_list: bytes
     expires_at: int
+    anchors: bytes = b""
 
     def __repr__(self) -> str:
         return f"EnrolmentFile(node={self.node!r})"
@@ -98,6 +101,7 @@ def sign_enrolment_file(content: EnrolmentFile, publisher: Signer) -> bytes:
         raise ValueError("an enrolment file carries the key that signs it")
     payload = cbor.encode(
         {
+            **({13: content.anchors} if content.anchors else {}),
             1: content.centre_url,
             2: content.facility,
             3: content.facility_name,
@@ -150,6 +154,11 @@ def verify_enrolment_file(unverified: UnverifiedEnrolmentFile, *, spoken: str, a
     return content
 
 
+def enrolled_anchors(data: bytes) -> bytes:
+    """The anchors of a file that was verified when the node enrolled, as PEM, or b""; b"" also for no file at all."""
+    return _parse_file(cose.parse_sign1(data, max_bytes=ENROLMENT_FILE_BYTES).payload or b"").anchors if data else b""
+
+
 def _parse_file(payload: bytes) -> EnrolmentFile:
     fields = Fields(cbor.decode(payload, max_bytes=ENROLMENT_FILE_BYTES), what="enrolment file")
     content = EnrolmentFile(
@@ -165,6 +174,7 @@ def _parse_file(payload: bytes) -> EnrolmentFile:
         catalogue=fields.bytes_(10, max_bytes=ENROLMENT_FILE_BYTES),
         trust_list=fields.bytes_(11, max_bytes=ENROLMENT_FILE_BYTES),
         expires_at=fields.uint(12, max=limits.INSTANT),
+        anchors=fields.opt_bytes_(13, max_bytes=ANCHOR_BYTES) or b"",
     )
     fields.finish()
     if not (is_code(content.facility) and is_code(content.node)):

@@ -50,13 +50,17 @@ class Code(StrEnum):
     PROOF_INVALID = "proof-invalid"
     RECEIPT_MISMATCH = "receipt-mismatch"
     HEAD_INCONSISTENT = "head-inconsistent"
+    LEDGER_EPOCH = "ledger-epoch"
     # Nodes and their chains.
     NODE_UNKNOWN = "node-unknown"
     NODE_DENIED = "node-denied"
     ENROLMENT_INVALID = "enrolment-invalid"
     EPOCH = "epoch"
+    EPOCH_REFUSED = "epoch-refused"
+    EPOCH_MISMATCH = "epoch-mismatch"
     NOT_NEXT = "not-next"
     FORKED = "forked"
+    REPLAYED = "replayed"
     LATER = "later"
     # What a batch claims.
     BATCH_PEOPLE = "batch-people"
@@ -91,6 +95,8 @@ class Code(StrEnum):
     SET_OLDER = "set-older"
     SET_EXPIRED = "set-expired"
     SET_FOREIGN = "set-foreign"
+    PACK_BASE = "pack-base"
+    PACK_MISMATCH = "pack-mismatch"
     # Health certificates.
     HC1_PREFIX = "hc1-prefix"
     HC1_BASE45 = "hc1-base45"

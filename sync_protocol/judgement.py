@@ -26,7 +26,9 @@ from sync_protocol.gateway_list import parse_gateway_json
 from sync_protocol.hc1_remarks import Remark, remarks
 from sync_protocol.health_certificate import CertifiedProduct, verify_hc1
 from sync_protocol.health_content import LaboratoryTest, Recovery, Vaccination
-from sync_protocol.ledger_export import parse_ledger_export, verify_ledger_export
+from sync_protocol.ledger_epoch import epoch_facts
+from sync_protocol.ledger_evidence import evidence_facts
+from sync_protocol.ledger_export import ledger_facts
 from sync_protocol.receipt import verify_inclusion
 from sync_protocol.slip_text import parse_slip_text
 from sync_protocol.tree_head import verify_tree_head
@@ -216,16 +218,11 @@ def _catalogue(data: bytes, by: Surroundings) -> Judgement:
 
 
 def _ledger(data: bytes, by: Surroundings) -> Judgement:
-    verified = verify_ledger_export(parse_ledger_export(data), by.trust.ledger_keys)
-    facts: dict[str, Fact] = {
-        "ledger_size": verified.head.size,
-        "ledger_root": verified.head.root.hex(),
-        "signed_at": verified.head.at,
-        "nodes": verified.nodes,
-        "refused": verified.refused,
-        "doses": verified.doses,
-    }
-    return Judgement(facts)
+    return Judgement(ledger_facts(data, by.trust.ledger_keys))
+
+
+def _evidence(data: bytes, by: Surroundings) -> Judgement:
+    return Judgement(evidence_facts(data, by.trust.ledger_keys, by.trust.publisher_key))
 
 
 def _organisation_certificate(batch: UnverifiedBatch, by: Surroundings) -> Certificate:
@@ -266,7 +263,7 @@ def _manifest_facts(manifest: Manifest) -> dict[str, Fact]:
     facts: dict[str, Fact] = {"facility": manifest.dose_facility, "node": manifest.dose_node}
     if manifest.purpose is Purpose.DELEGATED:
         facts |= {"signing_facility": manifest.facility, "signing_node": manifest.node}
-    facts |= {"late_reason": manifest.late_reason} if manifest.late_reason else {}
+    facts |= {name: text for name in ("late_reason", "offline_reason") if (text := getattr(manifest, name))}
     return facts | {
         "signed_by": manifest.signer_name,
         "batch_number": manifest.batch_number,
@@ -297,4 +294,6 @@ _JUDGES: Final[dict[ArtefactKind, Callable[[bytes, Surroundings], Judgement]]] =
     ArtefactKind.GATEWAY_LIST: _gateway_list,
     ArtefactKind.CATALOGUE: _catalogue,
     ArtefactKind.LEDGER: _ledger,
+    ArtefactKind.LEDGER_EPOCH: lambda data, by: Judgement(epoch_facts(data, by.trust.ledger_keys)),
+    ArtefactKind.EVIDENCE: _evidence,
 }

@@ -2,7 +2,8 @@
 
 The ledger is an append-only Merkle tree (RFC 9162) whose leaves are these entries, encoded as
 deterministic CBOR. Entry 0 is the *genesis* entry: RFC 9942 cannot express an inclusion proof in a
-tree of one leaf, so there is always a leaf before the first bundle.
+tree of one leaf, so there is always a leaf before the first bundle. An entry that *marks an epoch*
+stands where the ledger went on after it was restored; it names the statement that says so.
 
 A bundle that is refused but holds its place in its node's chain has an entry too; `outcome` is then
 the problem code, and the chain goes on behind it (THREATS, "Poison").
@@ -22,6 +23,9 @@ from sync_protocol.verdict import encode_verdicts, verdicts_digest
 
 ADMITTED: Final = "admitted"
 GENESIS: Final = "genesis"
+EPOCH_MARK: Final = "ledger-epoch"
+# Entries of no node's chain.
+OWN_KINDS: Final = frozenset({GENESIS, EPOCH_MARK})
 DIGEST_BYTES: Final = 32
 ZERO_DIGEST: Final = bytes(DIGEST_BYTES)
 # An entry weighs about 150 bytes; four times that is refused unparsed.
@@ -38,11 +42,11 @@ class LedgerEntry:
 
     Attributes:
         index: the leaf's place in the ledger; 0 is the genesis entry.
-        node: code of the node whose chain the bundle belongs to; "" in the genesis entry.
-        epoch: the node's epoch, as in the bundle.
-        sequence: the bundle's place in the node's chain, from 1; 0 in the genesis entry.
-        kind: a `BundleKind` value, or "genesis".
-        digest: 32 bytes, SHA-256 of the inner (signed, unsealed) bundle.
+        node: code of the node whose chain the bundle belongs to; "" in entries of no chain.
+        epoch: the node's epoch, as in the bundle; that of the ledger in the entry that marks it.
+        sequence: the bundle's place in the node's chain, from 1; 0 in entries of no chain.
+        kind: a `BundleKind` value, "genesis" or "ledger-epoch".
+        digest: 32 bytes, SHA-256 of the inner (signed, unsealed) bundle, or of the statement of the ledger's epoch.
         previous: 32 bytes, the predecessor that the bundle names.
         admitted_at: epoch seconds, UTC.
         outcome: "admitted", or the code with which the whole bundle was refused.
@@ -81,6 +85,30 @@ def genesis_entry(at: int) -> LedgerEntry:
         sequence=0,
         kind=GENESIS,
         digest=ZERO_DIGEST,
+        previous=ZERO_DIGEST,
+        admitted_at=at,
+        outcome=ADMITTED,
+        verdicts_digest=verdicts_digest(encode_verdicts(())),
+        doses=0,
+    )
+
+
+def epoch_entry(epoch: int, digest: bytes, *, index: int, at: int) -> LedgerEntry:
+    """The entry that marks an epoch of the ledger.
+
+    Args:
+        epoch: the epoch that begins, at least 2.
+        digest: 32 bytes, SHA-256 of the signed statement.
+        index: where it stands.
+        at: epoch seconds, UTC.
+    """
+    return LedgerEntry(
+        index=index,
+        node="",
+        epoch=epoch,
+        sequence=0,
+        kind=EPOCH_MARK,
+        digest=digest,
         previous=ZERO_DIGEST,
         admitted_at=at,
         outcome=ADMITTED,
@@ -149,9 +177,11 @@ def _check_rules(entry: LedgerEntry) -> None:
         if entry != genesis_entry(entry.admitted_at):
             raise ProtocolError(Code.FIELD_INVALID, f"{_WHAT}: the genesis entry names a bundle")
         return
+    if entry.kind == EPOCH_MARK:
+        if entry != epoch_entry(entry.epoch, entry.digest, index=entry.index, at=entry.admitted_at) or entry.epoch < 2:
+            raise ProtocolError(Code.FIELD_INVALID, f"{_WHAT}: the mark of an epoch names a bundle")
+        return
     if entry.kind not in _KINDS:
         raise ProtocolError(Code.KIND_UNKNOWN, f"{_WHAT}: unknown bundle kind")
     if not is_code(entry.node) or not entry.sequence or not entry.index:
-        raise ProtocolError(
-            Code.FIELD_INVALID, f"{_WHAT}: node, sequence and index are set in all but the genesis entry"
-        )
+        raise ProtocolError(Code.FIELD_INVALID, f"{_WHAT}: node, sequence and index are set in every entry of a chain")

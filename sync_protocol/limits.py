@@ -36,7 +36,13 @@ CLOSING_REASONS: Final = 100
 
 # Signed sets: a pack of 200,000 people weighs about 7 MB.
 POPULATION_PEOPLE: Final = 200_000
+# Health certificates in one item of a feed: with some 150 bytes each it stays a small part of a stick or an hour of 2G.
+PASSPORTS_ITEM: Final = 250
+# What such an item inflates to: certificates of 1 KB at most, with room to spare.
+PASSPORTS_BYTES: Final = 512 * 1024
 SET_BYTES: Final = 16 * 1024 * 1024
+# Times that a centre is restored from an older copy in its life; each statement names all before it.
+LEDGER_EPOCHS: Final = 64
 # A ledger of 2^40 bundles needs paths of 40 hashes.
 PATH_HASHES: Final = 64
 
@@ -69,11 +75,31 @@ LEDGER_ENTRIES: Final = 2**40
 CATALOGUE_PRODUCTS: Final = 200
 CATALOGUE_UNITS: Final = 20_000
 
-# One item of a node's feed: a turn's 3,000 unsigned doses, or the signed statement over them, with room to spare.
+# One item of a node's feed as it may have been signed before bodies were parted: a turn's 3,000 unsigned doses.
 FEED_ITEM_BYTES: Final = 1024 * 1024
-# A page is cut after the item with which it grows beyond half of this, so one item always fits.
+# Larger bodies travel in pieces: what a cut costs on a link of 2G is about two seconds.
+FEED_PIECE_BYTES: Final = 6 * 1024
+# What pieces may join to: the largest set; and how many they are, with room for a sender of smaller pieces.
+FEED_BODY_BYTES: Final = SET_BYTES
+FEED_PIECES: Final = 4_096
+# A page holds items of so many bytes together; the first one always, so the bound of a page is that of an old item.
+FEED_PAGE_ITEMS_BYTES: Final = 8 * 1024
 FEED_PAGE_BYTES: Final = 2 * 1024 * 1024
 FEED_PAGE_ITEMS: Final = 500
+# One answer to a request: items of half a minute on 2G, or one old item; its pages with their envelopes.
+FEED_ANSWER_ITEMS_BYTES: Final = 128 * 1024
+FEED_ANSWER_BYTES: Final = 2 * 1024 * 1024
+FEED_ANSWER_PAGES: Final = 128
+# The same pages as a file on a stick: the largest set twice.
+FEED_FILE_BYTES: Final = 2 * SET_BYTES
+# A node that asks every five minutes fills this in two days.
+FEED_NONCES: Final = 512
+# What a restored store says of itself, and what it is told: links without a receipt, runs of doses without an answer,
+# and dose numbers that are taken at the centre. A store that lacks more is enrolled anew.
+EPOCH_LINKS: Final = 1_000
+EPOCH_RUNS: Final = 5_000
+EPOCH_DOSES: Final = 100_000
+EPOCH_ANSWER_BYTES: Final = 4 * 1024 * 1024
 # Bundles that go up in one request, and the receipts that come back for them.
 TRANSFER_BUNDLES: Final = 8
 TRANSFER_ANSWER_BYTES: Final = 576 * 1024
@@ -84,3 +110,5 @@ DELEGATIONS: Final = 1_000
 CARRIED_HANDOVERS: Final = 50
 # All their doses together: each has to be unpacked before the batch can be judged, and one handover has no more.
 CARRIED_DOSES: Final = BATCH_DOSES
+# What is looked at on a stick: a year of a site's bundles with their answers, or a week of a province's sticks.
+STICK_FILES: Final = 2_000

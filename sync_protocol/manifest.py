@@ -18,7 +18,7 @@ from sync_protocol.fields import Fields, check_text
 from sync_protocol.identity import is_day
 
 DIGEST_BYTES: Final = 32
-# A statement of all fields at their caps weighs about 2.4 KB (a letter of Vietnamese takes up to three bytes).
+# A statement of all fields at their caps weighs about 2.7 KB (a letter of Vietnamese takes up to three bytes).
 STATEMENT_BYTES: Final = 3_072
 STATEMENT_VERSION: Final = 1
 
@@ -71,6 +71,7 @@ class Manifest:
         signer_name: name of the signing officer.
         for_facility, for_node: whose doses these are, where a delegated signer signs them; "" for the signer's own.
         late_reason: why the doses are signed later than on their day, or "".
+        offline_reason: why they are signed although the node was alone for long, or "".
     """
 
     facility: str
@@ -90,6 +91,7 @@ class Manifest:
     for_facility: str = ""
     for_node: str = ""
     late_reason: str = ""
+    offline_reason: str = ""
 
     @property
     def dose_facility(self) -> str:
@@ -161,6 +163,7 @@ def check_manifest(manifest: Manifest) -> None:
         ("approver", manifest.approver, limits.NAME_CHARS),
         ("signer_name", manifest.signer_name, limits.NAME_CHARS),
         ("late_reason", manifest.late_reason, limits.LONG_CHARS),
+        ("offline_reason", manifest.offline_reason, limits.NAME_CHARS),
     ):
         if len(text) > most:
             raise ProtocolError(Code.FIELD_INVALID, f"manifest: {name} has at most {most} characters")
@@ -208,6 +211,7 @@ def _manifest_map(manifest: Manifest) -> dict[int, object]:
         15: manifest.for_facility or None,
         16: manifest.for_node or None,
         17: manifest.late_reason or None,
+        18: manifest.offline_reason or None,
     }
     return {key: value for key, value in fields.items() if value is not None}
 
@@ -235,6 +239,7 @@ def _read_manifest(fields: Fields) -> Manifest:
         for_facility=fields.opt_text(15, max_chars=limits.NODE_CHARS) or "",
         for_node=fields.opt_text(16, max_chars=limits.NODE_CHARS) or "",
         late_reason=fields.opt_text(17, max_chars=limits.LONG_CHARS) or "",
+        offline_reason=fields.opt_text(18, max_chars=limits.NAME_CHARS) or "",
     )
     fields.finish()
     check_manifest(manifest)

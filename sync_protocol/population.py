@@ -92,7 +92,7 @@ def person_tags(pack_key: bytes, person: PersonKey) -> Tags:
     """The six tags of one person, each 6 bytes.
 
     Args:
-        pack_key: 32 bytes, new for each version of a pack.
+        pack_key: 32 bytes, of the pack.
         person: the fields; the name is folded here.
     """
     number, name, sex, birth = person.number, names.fold(person.name), person.sex.value, person.birth_date
@@ -192,7 +192,8 @@ def build_pack(
 
     Args:
         people: at most `limits.POPULATION_PEOPLE`, each with a number; who has an old and a new number comes twice.
-        pack_key: 32 random bytes that no other pack has.
+        pack_key: 32 random bytes that no other node's pack has; the key of the version before where the new one is to
+            travel as a change of it (`population_change`).
         version: from 1, growing for each facility.
         facility: code of the facility.
         issued_at: epoch seconds, UTC.
@@ -257,6 +258,15 @@ def verify_pack(
     frame = verify_set(
         data, key, kind=SetKind.POPULATION, at=at, audience=facility, newer_than=newer_than, at_least=at_least
     )
+    return read_pack(frame)
+
+
+def read_pack(frame: SignedSet) -> PopulationPack:
+    """Read the body of a set whose frame was verified, or is our own.
+
+    Raises:
+        ProtocolError: a code of form; `FIELD_…` where tags are not sorted, not whole or too many.
+    """
     fields = Fields(cbor.decode(frame.body, max_bytes=limits.SET_BYTES), what=_WHAT)
     pack_key = fields.bytes_(1, length=PACK_KEY_BYTES)
     people = fields.uint(2, max=limits.POPULATION_PEOPLE)

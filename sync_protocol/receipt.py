@@ -182,6 +182,15 @@ def verify_inclusion(data: bytes, *, ledger_keys: Sequence[keys.PublicKey]) -> V
     return _verify_inclusion(_parse_answer(data), ledger_keys)
 
 
+def claimed_entry(data: bytes) -> LedgerEntry:
+    """Read which bundle an answer says it is about. Nothing is verified: it finds the bundle to verify the answer by.
+
+    Raises:
+        ProtocolError: a code of form.
+    """
+    return parse_entry(_parse_answer(data).entry)
+
+
 def _verify_inclusion(answer: _Answer, ledger_keys: Sequence[keys.PublicKey]) -> VerifiedReceipt:
     message = cose.parse_sign1(answer.receipt, max_bytes=COSE_RECEIPT_BYTES)
     if message.payload is not None:

@@ -28,6 +28,7 @@ class SetKind(StrEnum):
 
     CATALOGUE = "catalogue"
     POPULATION = "population"
+    POPULATION_CHANGE = "population-change"
 
     @property
     def context(self) -> Context:
@@ -37,6 +38,8 @@ class SetKind(StrEnum):
                 return contexts.CATALOGUE
             case SetKind.POPULATION:
                 return contexts.POPULATION
+            case SetKind.POPULATION_CHANGE:
+                return contexts.POPULATION_CHANGE
             case _:
                 assert_never(self)
 

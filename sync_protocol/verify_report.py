@@ -33,6 +33,8 @@ _KINDS: Final[dict[ArtefactKind, _Words]] = {
     ArtefactKind.GATEWAY_LIST: ("Danh sách tin cậy của cổng châu Âu", "European gateway trust list"),
     ArtefactKind.CATALOGUE: ("Danh mục vắc xin và chính sách", "Catalogue"),
     ArtefactKind.LEDGER: ("Bản xuất toàn bộ sổ cái", "Ledger export"),
+    ArtefactKind.LEDGER_EPOCH: ("Tuyên bố kỳ sổ cái mới", "Epoch of the ledger"),
+    ArtefactKind.EVIDENCE: ("Bằng chứng sổ cái mâu thuẫn", "Evidence about the ledger"),
 }
 _CHECKED: Final[dict[ArtefactKind, _Words]] = {
     ArtefactKind.HEALTH_CERTIFICATE: (
@@ -59,6 +61,10 @@ _CHECKED: Final[dict[ArtefactKind, _Words]] = {
     ArtefactKind.LEDGER: (
         "chữ ký của đầu cây, gốc tính lại từ mọi dòng, chuỗi gói của từng nút",
         "head's signature, root over all entries computed again, chain of every node"),
+    ArtefactKind.LEDGER_EPOCH: ("chữ ký của sổ cái, các kỳ nối tiếp nhau", "ledger's signature, order of its epochs"),
+    ArtefactKind.EVIDENCE: (
+        "chữ ký của trung tâm trên từng lời, đầu cây mà mỗi lời nêu",
+        "the centre's signature on each word, the heads that they state"),
 }
 _FACTS: Final[dict[str, _Words]] = {
     "entry": ("Nội dung", "Entry"), "issuer": ("Nước cấp", "Issuer"),
@@ -80,6 +86,7 @@ _FACTS: Final[dict[str, _Words]] = {
     "signing_facility": ("Cơ sở ký thay", "Signed on behalf by facility"),
     "signing_node": ("Nút ký thay", "Signed on behalf at node"),
     "late_reason": ("Lý do ký chậm", "Why signed late"),
+    "offline_reason": ("Lý do ký khi xa trung tâm", "Why signed while offline"),
     "signed_by": ("Người ký", "Signing officer"),
     "node": ("Nút", "Node"), "nodes": ("Số nút", "Nodes"), "epoch": ("Kỳ", "Epoch"),
     "sequence": ("Số thứ tự", "Sequence"), "bundle_kind": ("Loại gói", "Bundle kind"),
@@ -98,6 +105,8 @@ _FACTS: Final[dict[str, _Words]] = {
     "ledger_keys": ("Khóa sổ cái", "Ledger keys"),
     "document_signers": ("Chứng thư số ký chứng nhận", "Document signers"),
     "organisation_anchors": ("Gốc chứng thư số tổ chức", "Organisation anchors"), "revoked": ("Đã thu hồi", "Revoked"),
+    "ledger_epoch": ("Kỳ sổ cái", "Ledger epoch"), "declared_at": ("Tuyên bố lúc", "Declared"),
+    "epoch_reason": ("Lý do", "Reason"), "pairs": ("Số cặp lời đã ký", "Pairs of signed words"),
     "countries": ("Số nước", "Countries"), "products": ("Số vắc xin", "Products"),
 }
 _REMARKS: Final[dict[Remark, _Words]] = {
@@ -112,6 +121,7 @@ _REMARKS: Final[dict[Remark, _Words]] = {
 _VERDICTS: Final[dict[ArtefactKind, _Words]] = {
     ArtefactKind.SEALED: ("NIÊM PHONG", "SEALED"),
     ArtefactKind.SLIP: ("HỢP LỆ, TẠM THỜI", "VALID, PROVISIONAL"),
+    ArtefactKind.EVIDENCE: ("CÓ CHỮ KÝ", "SIGNED"),
 }
 # Values that are words of ours; everything else is shown as it stands.
 _VALUES: Final[dict[str, _Words]] = {
@@ -119,11 +129,30 @@ _VALUES: Final[dict[str, _Words]] = {
     "same_day": ("trong ngày", "same day"), "backlog": ("ký bù", "backlog"), "correction": ("đính chính", "correction"),
     "delegated": ("ký tập trung", "delegated"), "admitted": ("đã tiếp nhận", "admitted"),
     "yes": ("có", "yes"), "no": ("không", "no"),
+    "two-histories": (
+        "CHỨNG MINH hai lịch sử: cùng kỳ, cùng cỡ, hai gốc khác nhau", "PROVES two histories: one size, two roots"),
+    "went-back": ("CHỨNG MINH sổ cái đi lùi: đầu cây sau lại ngắn hơn", "PROVES that the ledger went back"),
+    "epoch-contradicts": (
+        "CHỨNG MINH kỳ mới không nối tiếp đầu cây đã ký", "PROVES that an epoch goes on from another head"),
+    "epoch-twice": ("CHỨNG MINH hai tuyên bố cho cùng một kỳ", "PROVES two statements of one epoch"),
+    "no-path": (
+        "CHƯA chứng minh: hai đầu cây chưa có đường nối, trung tâm phải giải thích",
+        "NOT proven: no path joins the two heads; the centre has to explain"),
+    "unsigned": (
+        "KHÔNG chứng minh: có lời không do khóa của trung tâm ký", "proves NOTHING: a word is not the centre's"),
     "provisional": (
         "TẠM THỜI: cơ sở đã ký mũi tiêm này; hộ chiếu vắc xin thay thế phiếu này",
         "PROVISIONAL: signed by the facility; the vaccination passport takes its place"),
 }
 _WORDED: Final = frozenset({"entry", "purpose", "outcome", "opened", "publisher_compared", "standing"})
+# What stands behind the number of a pair of evidence: kỳ/cỡ and root of the head that each word states, and its time.
+_PAIR_PARTS: Final[dict[str, _Words]] = {
+    "": ("", ""),
+    "said": (", lời sau, kỳ/cỡ và gốc", ", said last, epoch/size and root"),
+    "said_at": (", lời sau, ký lúc", ", said last, signed"),
+    "held": (", lời trước, kỳ/cỡ và gốc", ", held before, epoch/size and root"),
+    "held_at": (", lời trước, ký lúc", ", held before, signed"),
+}
 _ORIGINS: Final[dict[TrustOrigin, _Words]] = {
     TrustOrigin.NOTHING: ("không có danh sách tin cậy nào (dùng --trust)", "no trust list was given (use --trust)"),
     TrustOrigin.SIGNED_LIST: ("danh sách tin cậy có ký", "signed trust list"),
@@ -142,7 +171,7 @@ def accepted_lines(
     yield f"  {word(('Đã kiểm tra', 'Checked'))}: {word(_CHECKED[kind])}"
     yield f"  {word(('Theo', 'Against'))}: {trust_line(trust, at=at, language=language)}"
     for name, value in judgement.facts.items():
-        yield f"  {word(_FACTS[name])}: {_fact(name, value, language)}"
+        yield f"  {word(_fact_words(name))}: {_fact(name, value, language)}"
     for remark in judgement.remarks:
         yield f"  {word(('Lưu ý', 'Remark'))}: {word(_REMARKS[remark])}"
 
@@ -183,9 +212,17 @@ def shown(text: str) -> str:
 def _fact(name: str, value: Fact, language: Language) -> str:
     if isinstance(value, int) and name.endswith(("_at", "_from", "_until")):
         return _instant(value)
-    if name in _WORDED and value in _VALUES:
+    if (name in _WORDED or name.startswith("pair_")) and value in _VALUES:
         return _word(language)(_VALUES[str(value)])
     return shown(str(value))
+
+
+def _fact_words(name: str) -> _Words:
+    if not name.startswith("pair_"):
+        return _FACTS[name]
+    number, _, part = name.removeprefix("pair_").partition("_")
+    vi, en = _PAIR_PARTS[part]
+    return f"Cặp {number}{vi}", f"Pair {number}{en}"
 
 
 def _instant(at: int) -> str:

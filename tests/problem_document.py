@@ -16,6 +16,7 @@ from edge.store.errors import STORE_WORDS
 from sync_protocol.errors import Code
 from sync_protocol.problems import PROBLEMS
 from sync_protocol.signers.token_errors import TOKEN_PROBLEMS
+from sync_protocol.stick_errors import STICK_PROBLEMS
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "problems.md"
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -42,6 +43,7 @@ def blocks() -> dict[str, str]:
         "waiting": _table(own_reasons) + _also(),
         "passes": _table(PASS_WORDS.items()),
         "store": _table(STORE_WORDS.items()),
+        "sticks": _table(STICK_PROBLEMS.items()),
         "tokens": _table(
             TOKEN_PROBLEMS.items(), extra="again", more=[_yes_or_no(row.try_again) for row in TOKEN_PROBLEMS.values()]
         ),

@@ -7,25 +7,29 @@ without a server. `faults` says what goes wrong with the next offers; each plant
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sync_protocol import keys
-from sync_protocol.api import ChainHead, NetworkError, RemoteProblem
+from sync_protocol import keys, limits
+from sync_protocol.api import NetworkError, RemoteProblem
 from sync_protocol.batch import parse_batch, verify_batch
 from sync_protocol.bundle import Bundle, BundleKind, VerifiedBundle, parse_batch_body, parse_bundle, verify_bundle
 from sync_protocol.catalogue import Catalogue, Policy, Product, Unit, sign_catalogue
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.columns import unpack_doses
+from sync_protocol.contact import Statement, sign_statement
 from sync_protocol.dose import Dose
 from sync_protocol.enrolment import EnrolmentAnswer, sign_enrolment_answer, verify_enrolment_request
 from sync_protocol.enrolment_file import EnrolmentFile, sign_enrolment_file
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.feed import FeedItem, FeedKind, parse_request, seal_page, sign_item, verify_request
+from sync_protocol.feed import FeedItem, FeedKind, FeedRequest, parse_request, parted, sign_item, verify_request
+from sync_protocol.feed_page import StatedHead, framed, seal_page
 from sync_protocol.ledger_entry import ADMITTED, LedgerEntry, entry_leaf, genesis_entry
+from sync_protocol.manifest import Checkpoint
 from sync_protocol.merkle import Tree
 from sync_protocol.receipt import build_receipt
 from sync_protocol.sealing import open_sealed
@@ -77,6 +81,7 @@ class SimulatedCentre:
         now: the clock.
         judge: gives the verdict of each dose; admits all unless a test says otherwise.
         faults: what goes wrong with the next offers, in order; None for "nothing".
+        versions: what the centre says of sets; trust list and catalogue are made by its own methods.
         refuse: codes with which the next whole bundles are refused by receipt, in order; None to admit.
         is_away: whether the feed is asked for in vain.
         problems: unsigned problems that the next offers get instead of an answer.
@@ -98,6 +103,8 @@ class SimulatedCentre:
     feeds: dict[str, list[bytes]] = field(default_factory=dict)
     codes: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     enrolments: dict[bytes, bytes] = field(default_factory=dict)
+    nonces: set[tuple[str, bytes]] = field(default_factory=set)
+    versions: dict[str, int] = field(default_factory=lambda: {"catalogue": 1})
     spool: Spool = field(default_factory=dict)
     publisher: KeySigner = field(default_factory=lambda: KeySigner(ec_key("simulated publisher")))
     ledger: KeySigner = field(default_factory=lambda: KeySigner(ec_key("simulated ledger")))
@@ -117,7 +124,9 @@ class SimulatedCentre:
         admitted = (self.kept[entry.digest] for entry in self.entries[1:] if entry.outcome == ADMITTED)
         return [dose.dose_id for kept in admitted for dose in kept.doses]
 
-    def enrolment_file(self, node: str, *, facility: str, facility_name: str, centre_url: str) -> bytes:
+    def enrolment_file(
+        self, node: str, *, facility: str, facility_name: str, centre_url: str, anchors: bytes = b""
+    ) -> bytes:
         """A one-time file for a node."""
         code = hashlib.sha256(node.encode()).digest()[:16]
         self.codes[node] = (code, facility.encode())
@@ -134,6 +143,7 @@ class SimulatedCentre:
             catalogue=self.catalogue(),
             trust_list=self.trust_list(),
             expires_at=self.now() + 86_400,
+            anchors=anchors,
         )
         return sign_enrolment_file(content, self.publisher)
 
@@ -196,11 +206,15 @@ class SimulatedCentre:
         return sign_tree_head(TreeHead(EPOCH, tree.size, tree.root, self.now()), self.ledger)
 
     def put_item(self, node: str, kind: FeedKind, body: bytes) -> None:
-        """One more item in a node's feed."""
+        """One more body in a node's feed, in pieces where it is large."""
         items = self.feeds.setdefault(node, [])
-        items.append(sign_item(FeedItem(node, len(items) + 1, kind, self.now(), body), self.publisher))
+        pieces = parted(body)
+        for before, piece in enumerate(pieces):
+            more = len(pieces) - 1 - before
+            item = FeedItem(node, len(items) + 1, kind, self.now(), piece, more=more, before=before)
+            items.append(sign_item(item, self.publisher))
 
-    def feed(self, request: bytes) -> bytes:
+    def feed(self, request: bytes) -> Iterator[bytes]:
         """What follows in a node's feed."""
         if self.is_away:
             raise NetworkError("unreached", try_again=True)
@@ -209,13 +223,42 @@ class SimulatedCentre:
         if asked.node not in self.nodes:
             raise RemoteProblem(Code.NODE_UNKNOWN, "no such node")
         verify_request(message, self.nodes[asked.node])
-        items = self.feeds.get(asked.node, [])
-        return seal_page(
-            items[asked.after :],
-            newest=len(items),
-            recipient=self.openings[asked.node],
-            entropy=SeededEntropy(asked.after),
-        )
+        if (asked.node, asked.nonce) in self.nonces:
+            raise RemoteProblem(Code.REPLAYED, "answered before")
+        self.nonces.add((asked.node, asked.nonce))
+        return self._pages(asked, tuple(self.feeds.get(asked.node, ())))
+
+    def feed_file(self, node: str, *, after: int = 0, known: Checkpoint | None = None) -> bytes:
+        """The same as a file."""
+        asked = FeedRequest(node, EPOCH, after, at=self.now(), nonce=b"", known=known)
+        return b"".join(map(framed, self._pages(asked, tuple(self.feeds.get(node, ())))))
+
+    def statement(self, asked: FeedRequest) -> Statement:
+        """What the centre says of itself."""
+        tree = self.tree
+        head = Checkpoint(EPOCH, tree.size, tree.root, self.now())
+        newest = len(self.feeds.get(asked.node, ()))
+        return Statement(asked.node, newest, at=self.now(), nonce=asked.nonce, head=head, versions={**self.versions})
+
+    def _pages(self, asked: FeedRequest, items: Sequence[bytes]) -> Iterator[bytes]:
+        said, known = self.statement(asked), asked.known
+        stated: StatedHead | None = StatedHead(sign_statement(said, self.publisher))
+        if known is not None and known.size < said.head.size:
+            path = self.tree.consistency(known.size)
+            stated = StatedHead(sign_statement(said, self.publisher), known.size, path)
+        left = list(items[asked.after :])
+        while left or stated is not None:
+            row: list[bytes] = []
+            while left and (not row or sum(map(len, row)) + len(left[0]) <= limits.FEED_PAGE_ITEMS_BYTES):
+                row.append(left.pop(0))
+            yield seal_page(
+                row,
+                newest=len(items),
+                recipient=self.openings[asked.node],
+                entropy=SeededEntropy(asked.after + len(left)),
+                stated=stated,
+            )
+            stated = None
 
     def trust_list(self) -> bytes:
         content = TrustList(

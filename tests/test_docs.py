@@ -27,6 +27,7 @@ from edge.store.errors import StoreCode
 from sync_protocol import limits
 from sync_protocol.errors import Code
 from sync_protocol.signers.token_errors import TokenCode
+from sync_protocol.stick_errors import StickCode
 from tests import problem_document, spec_document
 
 _ROOT = Path(__file__).parent.parent
@@ -239,7 +240,7 @@ def test_the_specification_has_every_code_and_every_limit() -> None:
 
 def test_every_code_that_can_be_seen_is_told_with_words_and_cure() -> None:
     told = {cells[0].strip("`") for cells in _cells(_PROBLEMS) if cells[0].startswith("`")}
-    families = (CheckCode, Code, EdgeCode, PassCode, StoreCode, TokenCode, Waiting)
+    families = (CheckCode, Code, EdgeCode, PassCode, StickCode, StoreCode, TokenCode, Waiting)
     assert [code.value for family in families for code in family if code.value not in told] == []
     assert all(cells[-1] for cells in _cells(_PROBLEMS))
     literal = re.compile(r'(?:_end\(ctx, \w+,|code=|"code":) "([a-z0-9-]+)"')

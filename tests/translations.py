@@ -30,6 +30,7 @@ TABLES: Final = (
     *sorted((ROOT / "edge" / "domain").glob("*.py")),
     ROOT / "edge" / "store" / "errors.py",
     ROOT / "sync_protocol" / "problems.py",
+    ROOT / "sync_protocol" / "stick_errors.py",
     ROOT / "sync_protocol" / "signers" / "token_words.py",
 )
 # Words that lists and cards are read by, or that are written into files for the authorities; no page says them.

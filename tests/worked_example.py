@@ -1,4 +1,4 @@
-"""The worked example of SPEC section 0: one batch of two doses, from the doses to the receipt.
+"""The worked example of SPEC section 0: one batch of two doses, from the doses to the receipt, and a page of a feed.
 
 Keys come from seeds and signatures are deterministic (RFC 6979), so the bytes are the same on every machine.
 """
@@ -26,14 +26,21 @@ from sync_protocol.bundle import (
     verify_bundle,
 )
 from sync_protocol.certificate import Certificate
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.columns import pack_doses
+from sync_protocol.contact import Statement, sign_statement
 from sync_protocol.dose import Dose, EvidenceSource, IdentityEvidence, IdentityState, PaperKind, Recipient, Sex
+from sync_protocol.errors import Code
+from sync_protocol.feed import NONCE_BYTES, FeedItem, FeedKind, FeedRequest, opening_keys_of, sign_item, sign_request
+from sync_protocol.feed_page import StatedHead, framed, open_page, seal_page
 from sync_protocol.ledger_entry import ADMITTED as ENTRY_ADMITTED
 from sync_protocol.ledger_entry import LedgerEntry, encode_entry, entry_leaf, genesis_entry
 from sync_protocol.manifest import Checkpoint, Manifest, Purpose, encode_manifest
 from sync_protocol.receipt import build_receipt, verify_receipt
 from sync_protocol.sealing import seal, sealed_digest
-from sync_protocol.verdict import ADMITTED, encode_verdicts, verdicts_digest
+from sync_protocol.tree_head import check_follows
+from sync_protocol.verdict import ADMITTED, Verdict, VerdictState, encode_verdicts, verdicts_digest
+from sync_protocol.verdict_changes import VerdictChange, VerdictChanges, encode_changes
 from tests.builders import SeededEntropy, ec_key, issue_certificate, make_ca
 
 _AT = 1_790_000_000  # 2026-09-21T14:13:20Z
@@ -100,7 +107,7 @@ def _dose(sequence: int, name: str, sex: Sex, birth_date: str, number: str) -> D
 
 
 def example_text() -> str:
-    """The section, from the first dose to the verified receipt."""
+    """The section, from the first dose to the verified receipt, and one contact with the feed."""
     entropy = SeededEntropy(1)
     at = datetime.fromtimestamp(_AT, UTC)
     organisation_key = ec_key("example organisation")
@@ -190,7 +197,40 @@ def example_text() -> str:
         ("Ledger entry 1", encode_entry(entry)),
         ("Answer of the centre: entry, COSE receipt, consistency, verdicts", receipt),
     ]
+    parts += _feed_parts(known, entry.digest, tree, entropy)
     return "\n".join(_part(title, data) for title, data in parts)
+
+
+def _feed_parts(known: Checkpoint, chain: bytes, tree: merkle.Tree, entropy: SeededEntropy) -> list[tuple[str, bytes]]:
+    """One contact after that receipt: the node still names the head of before, and gets one item."""
+    node, opening, publisher = ec_key("example node"), ec_key("example opening"), ec_key("example publisher")
+    asked = FeedRequest("19001A", 1, 0, at=_AT + 90, nonce=entropy.token(NONCE_BYTES), known=known)
+    change = VerdictChange(1, 2, ADMITTED, Verdict(VerdictState.QUARANTINED, Code.CERTIFICATE_REVOKED), _AT + 80)
+    body = encode_changes(VerdictChanges("19001A", (change,)))
+    item = sign_item(FeedItem("19001A", 1, FeedKind.VERDICTS, _AT + 85, body), RepeatableSigner(publisher))
+    head = Checkpoint(epoch=1, size=2, root=tree.root, at=_AT + 60)
+    statement = Statement(
+        node="19001A",
+        newest_item=1,
+        at=_AT + 91,
+        nonce=asked.nonce,
+        head=head,
+        versions={"catalogue": 1, "trust-list": 1},
+        chain=ChainHead(1, 1, chain),
+    )
+    signed = sign_statement(statement, RepeatableSigner(publisher))
+    stated = StatedHead(signed, path_from=known.size, path=tree.consistency(known.size))
+    page = seal_page([item], newest=1, recipient=opening.public_key(), entropy=entropy, stated=stated)
+    opened = open_page(page, opening_keys_of(opening), publisher.public_key(), node="19001A")
+    assert opened.statement == statement
+    check_follows(head, known, path=stated.path)
+    return [
+        ("Request for the feed (COSE_Sign1 by the node key)", sign_request(asked, RepeatableSigner(node))),
+        ("Body of item 1: one verdict that changed", body),
+        ("Item 1 (COSE_Sign1 by the publisher key)", item),
+        ("Statement beside it (COSE_Sign1 by the publisher key)", signed),
+        ("Answer: the length of the page, and the page, sealed to the node", framed(page)),
+    ]
 
 
 def _part(title: str, data: bytes) -> str:

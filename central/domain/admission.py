@@ -26,10 +26,10 @@ from central.domain.signature_standing import (
 from central.domain.signing_window import SigningWindow
 from sync_protocol import certificate as certificates
 from sync_protocol import days, limits, names
-from sync_protocol.api import ChainHead
 from sync_protocol.batch import UnverifiedBatch, VerifiedBatch, parse_batch, verify_batch
 from sync_protocol.bundle import BundleKind, UnverifiedBundle, VerifiedBundle, parse_batch_body, verify_bundle
 from sync_protocol.certificate import Certificate
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.columns import unpack_doses
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.manifest import Checkpoint, Manifest, Purpose, check_manifest
@@ -146,7 +146,7 @@ def check_node(unverified: UnverifiedBundle, node: KnownNode | None) -> Verified
     """Checks that an enrolled node signed the bundle.
 
     Raises:
-        ProtocolError: NODE_UNKNOWN, NODE_DENIED, SIGNATURE_INVALID, ALGORITHM or CONTENT_TYPE.
+        ProtocolError: NODE_UNKNOWN, NODE_DENIED, SIGNATURE_INVALID, LEDGER_EPOCH, ALGORITHM or CONTENT_TYPE.
     """
     # SPEC 8 (3)
     if node is None or node.state is NodeState.WAITING:
@@ -154,7 +154,7 @@ def check_node(unverified: UnverifiedBundle, node: KnownNode | None) -> Verified
     if node.state is NodeState.DENIED:
         raise ProtocolError(Code.NODE_DENIED, "bundle: the node is locked out")
     # SPEC 8 (4). (5), the version, is read before the signature, since it says how to read it.
-    return verify_bundle(unverified, node.signing_key)
+    return node.verified(unverified.claimed.epoch, lambda key: verify_bundle(unverified, key))
 
 
 def check_place(verified: VerifiedBundle, node: KnownNode) -> None:

@@ -20,13 +20,22 @@ class LedgerTree:
     def __init__(self) -> None:
         self._tree: Tree | None = None
 
-    def catch_up(self, stored_size: int, leaves_from: LeafReader) -> Tree:
+    def catch_up(self, stored_size: int, leaves_from: LeafReader, *, root: bytes) -> Tree:
         """Gives the tree of exactly the stored entries.
 
         Args:
             stored_size: how many entries the store holds now.
             leaves_from: reads the leaf hashes (32 bytes each) from an index on, in order.
+            root: of the newest head (32 bytes). Where the tree has another one, the database was put back under a
+                running worker and has grown anew since: all leaves are read again.
         """
+        tree = self._grown(stored_size, leaves_from)
+        if tree.root != root:
+            self.forget()
+            tree = self._grown(stored_size, leaves_from)
+        return tree
+
+    def _grown(self, stored_size: int, leaves_from: LeafReader) -> Tree:
         tree = self._tree
         if tree is None or tree.size > stored_size:
             tree = Tree(leaves_from(0))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
-from sync_protocol.api import ChainHead
+from sync_protocol.chain_head import ChainHead
+from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.keys import PublicKey
+
+_Verified = TypeVar("_Verified")
 
 
 class NodeState(StrEnum):
@@ -34,3 +39,22 @@ class KnownNode:
     state: NodeState
     signing_key: PublicKey
     head: ChainHead
+
+    def verified(self, epoch: int, verify: Callable[[PublicKey], _Verified]) -> _Verified:
+        """What this verification gives with the node's key.
+
+        Args:
+            epoch: of the node, as the message claims it.
+            verify: raises ProtocolError where the signature is not good.
+
+        Raises:
+            ProtocolError: as `verify`; LEDGER_EPOCH where the signature is not good and the epoch is later than any
+                that this centre began: after a restore it has lost the epoch and its key, and nobody else is at fault.
+        """
+        try:
+            return verify(self.signing_key)
+        except ProtocolError as error:
+            if error.code is Code.SIGNATURE_INVALID and epoch > self.head.epoch:
+                rule = "node: an epoch that this centre never began, or has lost"
+                raise ProtocolError(Code.LEDGER_EPOCH, rule) from error
+            raise

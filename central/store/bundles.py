@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from central.domain.node import NodeState
 from central.store.database import insert_on
-from central.store.tables import bundle_seals, bundles, forks, nodes
+from central.store.tables import bundle_seals, bundles, fork_overflows, forks, later_answers, nodes
 from sync_protocol.bundle import VerifiedBundle
 
 
@@ -29,15 +29,21 @@ def answer_to_sealed(connection: Connection, sealed_digest: bytes) -> bytes | No
     """The first answer to these sealed bytes, or None; None too for a node that is locked out and gets nothing."""
     joined = bundle_seals.join(bundles, bundle_seals.c.digest == bundles.c.digest)
     joined = joined.join(nodes, nodes.c.code == bundles.c.node)
-    return connection.execute(
-        select(bundles.c.answer)
+    digest = connection.execute(
+        select(bundles.c.digest)
         .select_from(joined)
         .where(bundle_seals.c.sealed_digest == sealed_digest, nodes.c.state != NodeState.DENIED.value)
     ).scalar()
+    return None if digest is None else answer_to_inner(connection, digest)
 
 
 def answer_to_inner(connection: Connection, digest: bytes) -> bytes | None:
-    """The first answer to this inner message, or None."""
+    """The first answer to this inner message, or the one made anew where an epoch superseded its head; or None."""
+    table = later_answers
+    later = select(table.c.answer).where(table.c.digest == digest).order_by(table.c.epoch.desc()).limit(1)
+    found: bytes | None = connection.execute(later).scalar()
+    if found is not None:
+        return found
     return connection.execute(select(bundles.c.answer).where(bundles.c.digest == digest)).scalar()
 
 
@@ -71,10 +77,16 @@ FORKS_KEPT: Final = 50
 
 
 def put_fork(connection: Connection, verified: VerifiedBundle, *, received_at: int) -> None:
-    """Keeps a bundle of a second history, once; at most so many of one node, which are evidence enough."""
+    """Keeps a bundle of a second history, once; at most so many of one node, which are evidence enough.
+
+    Beyond that the bytes stay at the site, and how many offers were turned away is counted.
+    """
     bundle = verified.bundle
     kept = select(func.count()).select_from(forks).where(forks.c.node == bundle.node)
     if connection.execute(kept).scalar_one() >= FORKS_KEPT:
+        is_kept = select(forks.c.digest).where(forks.c.digest == verified.digest)
+        if connection.execute(is_kept).scalar() is None:
+            _count_overflow(connection, bundle.node, at=received_at)
         return
     connection.execute(
         insert_on(connection, forks).on_conflict_do_nothing(),
@@ -89,11 +101,24 @@ def put_fork(connection: Connection, verified: VerifiedBundle, *, received_at: i
     )
 
 
+def _count_overflow(connection: Connection, node: str, *, at: int) -> None:
+    statement = insert_on(connection, fork_overflows).values(node=node, turned_away=1, latest_at=at)
+    more = {"turned_away": fork_overflows.c.turned_away + 1, "latest_at": at}
+    connection.execute(statement.on_conflict_do_update(index_elements=["node"], set_=more))
+
+
 def all_bundles(connection: Connection) -> Iterator[StoredBundle]:
     """Every archived bundle in the ledger's order."""
     columns = (bundles.c.digest, bundles.c.ledger_index, bundles.c.inner, bundles.c.answer, bundles.c.received_at)
     for row in connection.execute(select(*columns).order_by(bundles.c.ledger_index)):
         yield StoredBundle(*row)
+
+
+def bundles_from(connection: Connection, index: int) -> list[StoredBundle]:
+    """The archived bundles from a place in the ledger on, in its order."""
+    columns = (bundles.c.digest, bundles.c.ledger_index, bundles.c.inner, bundles.c.answer, bundles.c.received_at)
+    found = select(*columns).where(bundles.c.ledger_index >= index).order_by(bundles.c.ledger_index)
+    return [StoredBundle(*row) for row in connection.execute(found)]
 
 
 def inner_at(connection: Connection, ledger_index: int) -> bytes | None:

@@ -55,6 +55,7 @@ class ListedDose:
         uvci: of its certificate, or "".
         signed_by: code of the facility that signed for the site, or "".
         late_reason: why it was signed late, by the statement, or "".
+        offline_reason: why it was signed although the node was alone for long, by the statement, or "".
     """
 
     id: int
@@ -69,6 +70,7 @@ class ListedDose:
     uvci: str
     signed_by: str
     late_reason: str
+    offline_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def list_standing(
             func.coalesce(health_certificates.c.uvci, ""),
             case((func.coalesce(batches.c.for_facility, "") != "", batches.c.facility), else_=""),
             func.coalesce(batches.c.late_reason, ""),
+            func.coalesce(batches.c.offline_reason, ""),
         )
         .select_from(
             _STANDINGS.join(ledger_entries, ledger_entries.c.idx == doses.c.ledger_index).outerjoin(
@@ -221,6 +224,7 @@ def list_standing(
             uvci=row[10],
             signed_by=row[11],
             late_reason=row[12],
+            offline_reason=row[13],
         )
         for row in connection.execute(statement)
     ]

@@ -38,6 +38,7 @@ batches = table(
     text("for_facility"),  # whose doses a delegated signer signed; "" for the signer's own
     text("for_node"),
     text("late_reason"),
+    text("offline_reason"),  # why it was signed although the node was alone for long
     Index(None, "node", "epoch"),
     one_of("day_proof", "day_proof", "proven", "claimed", "none"),
     Index(None, "facility", "first_day"),

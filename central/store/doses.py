@@ -53,6 +53,7 @@ def put_batch(connection: Connection, batch: CheckedBatch, *, ledger_index: int,
             "for_facility": manifest.for_facility,
             "for_node": manifest.for_node,
             "late_reason": manifest.late_reason,
+            "offline_reason": manifest.offline_reason,
         },
     )
 

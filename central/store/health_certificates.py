@@ -38,6 +38,7 @@ from central.store.tables import (
     passports,
     verdicts,
 )
+from central.store.withdrawals import is_withdrawn
 from sync_protocol.verdict import VerdictState
 
 # The first issue; renewals count on.
@@ -199,7 +200,7 @@ def person_with(connection: Connection, uvci: str) -> str | None:
 
 
 def all_certificates(connection: Connection, *, run: int | None = None) -> Iterator[StoredCertificate]:
-    """The newest certificate of each live dose, person by person, the newest dose first.
+    """The newest certificate of each live dose that was not withdrawn, person by person, the newest dose first.
 
     Args:
         run: only certificates of this run.
@@ -208,7 +209,7 @@ def all_certificates(connection: Connection, *, run: int | None = None) -> Itera
     statement = (
         select(held.c.dose, held.c.issue, held.c.person, held.c.uvci, held.c.issued_at, held.c.expires_at, held.c.hc1)
         .select_from(held.join(doses, doses.c.id == held.c.dose))
-        .where(is_newest_issue(), is_live())
+        .where(is_newest_issue(), is_live(), ~is_withdrawn())
         .order_by(held.c.person, doses.c.given_day.desc(), doses.c.dose_number.desc(), doses.c.id.desc())
     )
     if run is not None:

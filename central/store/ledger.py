@@ -66,6 +66,12 @@ def append_entry(connection: Connection, entry: LedgerEntry) -> None:
     )
 
 
+def entry_at(connection: Connection, index: int) -> bytes:
+    """The bytes of the entry at an index that the ledger has."""
+    found: bytes = connection.execute(select(ledger_entries.c.entry).where(ledger_entries.c.idx == index)).scalar_one()
+    return found
+
+
 def put_head(connection: Connection, stored: StoredHead) -> None:
     """Stores the signed head of the newest size."""
     head = stored.head

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select, update
 
 from central.domain.node import KnownNode, NodeState
 from central.store.tables import enrolments, node_epochs, nodes
 from sync_protocol import keys
-from sync_protocol.api import ChainHead
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.keys import PublicKey
 from sync_protocol.trust_list import NodeKey
 
 _NO_DIGEST = bytes(32)
+_ROWS: Final = select(
+    nodes.c.code, nodes.c.facility, nodes.c.state, nodes.c.epoch, nodes.c.last_sequence, nodes.c.last_heard_at
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,25 @@ def add_node(connection: Connection, code: str, *, facility: str, at: int) -> No
 
 def list_nodes(connection: Connection) -> Sequence[NodeRow]:
     """Every node, by code."""
-    columns = (
-        nodes.c.code, nodes.c.facility, nodes.c.state, nodes.c.epoch, nodes.c.last_sequence, nodes.c.last_heard_at,
-    )  # fmt: skip
-    rows = connection.execute(select(*columns).order_by(nodes.c.code))
-    return [NodeRow(row[0], row[1], NodeState(row[2]), row[3], row[4], row[5]) for row in rows]
+    return [_row(row) for row in connection.execute(_ROWS.order_by(nodes.c.code))]
+
+
+def nodes_of(connection: Connection, facility: str) -> Sequence[NodeRow]:
+    """Every node of a facility, by code."""
+    found = _ROWS.where(nodes.c.facility == facility).order_by(nodes.c.code)
+    return [_row(row) for row in connection.execute(found)]
 
 
 def find_node(connection: Connection, code: str) -> NodeRow | None:
     """The node with this code, or None."""
-    return next((row for row in list_nodes(connection) if row.code == code), None)
+    row = connection.execute(_ROWS.where(nodes.c.code == code)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def created_until(connection: Connection, at: int) -> list[str]:
+    """The codes of all nodes, in whatever state, that were made at this instant or before (epoch seconds, UTC)."""
+    statement = select(nodes.c.code).where(nodes.c.created_at <= at).order_by(nodes.c.code)
+    return list(connection.execute(statement).scalars())
 
 
 def states_of(connection: Connection, codes: Iterable[str]) -> dict[str, NodeState]:
@@ -121,9 +134,10 @@ def start_epoch(
     signing_key: PublicKey,
     sealing_key: PublicKey,
     enrolment_digest: bytes,
+    first_dose: int,
     at: int,
 ) -> None:
-    """Enrols a node with new keys: its chain starts anew behind the enrolment's digest (32 bytes)."""
+    """Begins an epoch with new keys: the chain starts anew behind the digest of the request (32 bytes)."""
     connection.execute(
         node_epochs.insert(),
         {
@@ -133,6 +147,7 @@ def start_epoch(
             "sealing_key": keys.encode_public_key(sealing_key),
             "enrolment_digest": enrolment_digest,
             "enrolled_at": at,
+            "first_dose": first_dose,
         },
     )
     connection.execute(
@@ -217,3 +232,7 @@ def use_enrolment(connection: Connection, code_digest: bytes, *, request_digest:
         .where(enrolments.c.code_digest == code_digest, enrolments.c.accepted_at.is_(None))
         .values(request_digest=request_digest, answer=answer, accepted_at=at)
     )
+
+
+def _row(row: Sequence[Any]) -> NodeRow:
+    return NodeRow(row[0], row[1], NodeState(row[2]), row[3], row[4], row[5])

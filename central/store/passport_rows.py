@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from central.store.health_certificates import is_live, is_newest_issue
 from central.store.tables import batches, doses, facilities, health_certificates
+from central.store.withdrawals import is_withdrawn
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,7 +40,7 @@ class CertifiedDose:
 
 
 def certified_doses(connection: Connection, person: str) -> list[CertifiedDose]:
-    """The doses of a person that have a certificate and no newer version, the newest first."""
+    """The doses of a person that have a certificate that stands, and no newer version, the newest first."""
     held, hubs = health_certificates, facilities.alias("hubs")
     statement = (
         select(
@@ -63,7 +64,7 @@ def certified_doses(connection: Connection, person: str) -> list[CertifiedDose]:
             .outerjoin(batches, and_(batches.c.ledger_index == doses.c.ledger_index, batches.c.for_facility != ""))
             .outerjoin(hubs, hubs.c.code == batches.c.facility)
         )
-        .where(held.c.person == person, is_newest_issue(), is_live())
+        .where(held.c.person == person, is_newest_issue(), is_live(), ~is_withdrawn())
         .order_by(doses.c.given_day.desc(), doses.c.dose_number.desc(), doses.c.id.desc())
     )
     return list(starmap(CertifiedDose, connection.execute(statement)))

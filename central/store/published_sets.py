@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from central.store.tables import published_sets
 
@@ -63,3 +63,10 @@ def newest_set(connection: Connection, kind: PublishedKind, *, scope: str = "") 
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else PublishedSet(kind, scope, row[0], row[1], row[2], row[3])
+
+
+def newest_versions(connection: Connection, node: str) -> dict[str, int]:
+    """The newest version of each set that is made for everybody or for this node, by kind."""
+    table = published_sets
+    statement = select(table.c.kind, func.max(table.c.version)).where(table.c.scope.in_(("", node)))
+    return {row[0]: int(row[1]) for row in connection.execute(statement.group_by(table.c.kind))}

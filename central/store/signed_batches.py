@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, exists, func, select
 
 from central.domain.signing_window import SigningWindow
 from central.store.tables import batches, doses, health_certificates, verdicts
+from central.store.verdict_changes import change_verdicts
 from sync_protocol.errors import Code
-from sync_protocol.verdict import VerdictState
+from sync_protocol.verdict import Verdict, VerdictState
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +95,20 @@ def batch_at(connection: Connection, ledger_index: int) -> tuple[SignedBatch, by
 def hold_back(connection: Connection, ledger_index: int, *, by: str, at: int) -> int:
     """Quarantines the admitted doses of a batch that have no health certificate yet; gives how many.
 
+    To be called under the ledger lock, as every change of a verdict.
+
     Args:
         by: who decided.
         at: epoch seconds, UTC.
     """
     own = select(doses.c.id).where(doses.c.ledger_index == ledger_index)
     certified = exists().where(health_certificates.c.dose == verdicts.c.dose)
-    statement = update(verdicts).where(
+    held = select(verdicts.c.dose).where(
         verdicts.c.dose.in_(own), verdicts.c.state == VerdictState.ADMITTED.value, ~certified
     )
-    values = {
-        "state": VerdictState.QUARANTINED.value,
-        "code": Code.CERTIFICATE_REVOKED.value,
-        "decided_at": at,
-        "decided_by": by,
-    }
-    return connection.execute(statement.values(values)).rowcount
+    found = list(connection.execute(held.order_by(verdicts.c.dose)).scalars())
+    doubt = Verdict(VerdictState.QUARANTINED, Code.CERTIFICATE_REVOKED)
+    return change_verdicts(connection, found, doubt, by=by, at=at)
 
 
 def batch_standing(connection: Connection, ledger_index: int) -> BatchStanding:

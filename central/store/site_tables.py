@@ -162,6 +162,7 @@ node_epochs = table(
     binary("sealing_key"),
     binary("enrolment_digest"),  # 32 bytes: what the epoch's first bundle names as its predecessor
     integer("enrolled_at"),
+    integer("first_dose"),  # the lowest dose number that it may give
     PrimaryKeyConstraint("node", "epoch"),
     rowid=False,
 )
@@ -185,6 +186,18 @@ feed_items = table(
     integer("at"),
     binary("item"),  # signed by the publisher key; sealed to the node only when it leaves
     PrimaryKeyConstraint("node", "number"),
+    rowid=False,
+)
+
+# The latest requests of each node, so that none is answered twice.
+feed_requests = table(
+    "feed_requests",
+    text("node", ForeignKey("nodes.code")),
+    binary("nonce"),  # 16 bytes
+    integer("number"),  # 1, 2, 3 … for each node
+    integer("at"),  # what was said to the node as the centre's time; never falls for one node
+    PrimaryKeyConstraint("node", "nonce"),
+    Index(None, "node", "number"),
     rowid=False,
 )
 

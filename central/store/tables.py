@@ -9,6 +9,7 @@ from typing import Final
 
 from central.store.delegation_tables import delegations, handover_doses, handovers
 from central.store.dose_tables import batches, closings, doses, people, registry_people, verdicts
+from central.store.epoch_tables import epoch_requests, fork_overflows
 from central.store.issue_tables import (
     day_run_waiting,
     day_runs,
@@ -17,6 +18,7 @@ from central.store.issue_tables import (
     lookup_tries,
     passports,
 )
+from central.store.ledger_epoch_tables import later_answers, ledger_epochs, lost_heads
 from central.store.registration_tables import registration_decisions, registration_requests
 from central.store.schema import metadata
 from central.store.site_tables import (
@@ -30,6 +32,7 @@ from central.store.site_tables import (
     facilities,
     facility_units,
     feed_items,
+    feed_requests,
     forks,
     ledger_entries,
     node_epochs,
@@ -40,6 +43,13 @@ from central.store.site_tables import (
     revoked_certificates,
     tree_heads,
     trust_certificates,
+)
+from central.store.telling_tables import (
+    population_bases,
+    run_tellings,
+    tellings,
+    verdict_changes,
+    withdrawn_certificates,
 )
 
 # Dose ids leave room for every leaf of a batch; BATCH_DOSES (3,000) is below it.
@@ -60,6 +70,10 @@ APPEND_ONLY: Final = (
     "feed_items",
     "registration_requests",
     "registration_decisions",
+    "ledger_epochs",
+    "later_answers",
+    "verdict_changes",
+    "withdrawn_certificates",
 )
 
 __all__ = [
@@ -78,29 +92,40 @@ __all__ = [
     "delegations",
     "doses",
     "enrolments",
+    "epoch_requests",
     "facilities",
     "facility_units",
     "feed_items",
+    "feed_requests",
+    "fork_overflows",
     "forks",
     "handover_doses",
     "handovers",
     "health_certificates",
     "issue_intents",
+    "later_answers",
     "ledger_entries",
+    "ledger_epochs",
     "lookup_tries",
+    "lost_heads",
     "metadata",
     "node_epochs",
     "nodes",
     "organisation_certificates",
     "passports",
     "people",
+    "population_bases",
     "published_sets",
     "registered_certificates",
     "registration_decisions",
     "registration_requests",
     "registry_people",
     "revoked_certificates",
+    "run_tellings",
+    "tellings",
     "tree_heads",
     "trust_certificates",
+    "verdict_changes",
     "verdicts",
+    "withdrawn_certificates",
 ]

@@ -16,10 +16,12 @@ from central.store.published_sets import PublishedKind, newest_set
 from central.workflow.accept_enrolment import accept_enrolment
 from central.workflow.admit_bundle import admit_bundle
 from central.workflow.give_feed import give_feed
+from central.workflow.take_epoch import take_epoch
 from central.workflow.take_transfer import Intake, TransferDesk
 from sync_protocol import endpoints
 from sync_protocol.endpoints import Endpoint
 from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.feed_page import framed
 
 _VERSIONS: Final = frozenset({endpoints.VERSION})
 
@@ -57,6 +59,14 @@ def nodes_blueprint(centre: Centre, transfers: TransferDesk) -> Blueprint:
         answer = accept_enrolment(sealed, engine=centre.engine, keys=centre.keys, now=centre.clock.now())
         return _answer(endpoints.ENROLMENTS, answer)
 
+    @calls.route(endpoints.EPOCHS.path, methods=[endpoints.EPOCHS.method])
+    def begin_epoch() -> Response:
+        sealed = _body(endpoints.EPOCHS)
+        answer = take_epoch(
+            sealed, engine=centre.engine, keys=centre.keys, entropy=centre.entropy, now=centre.clock.now()
+        )
+        return _answer(endpoints.EPOCHS, answer)
+
     @calls.route(endpoints.TREE_HEAD.path, methods=[endpoints.TREE_HEAD.method])
     def tree_head() -> Response:
         with read_transaction(centre.engine) as connection:
@@ -70,8 +80,19 @@ def nodes_blueprint(centre: Centre, transfers: TransferDesk) -> Blueprint:
 
     @calls.route(endpoints.FEED.path, methods=[endpoints.FEED.method])
     def feed() -> Response:
-        request_bytes = _body(endpoints.FEED)
-        return _answer(endpoints.FEED, give_feed(request_bytes, engine=centre.engine, entropy=centre.entropy))
+        pages = give_feed(
+            _body(endpoints.FEED),
+            engine=centre.engine,
+            keys=centre.keys,
+            tree=centre.ledger,
+            entropy=centre.entropy,
+            now=centre.clock.now(),
+        )
+        # The server buffers an answer of this size: a node that reads slowly holds no thread and no connection to the
+        # store. No digest beside it: a page is sealed and signed, and an idle contact is to stay small.
+        response = Response(b"".join(map(framed, pages)), content_type=endpoints.FEED.answer_type)
+        response.headers[endpoints.VERSION_HEADER] = endpoints.VERSION
+        return response
 
     @calls.route(endpoints.CATALOGUE.path, methods=[endpoints.CATALOGUE.method])
     def catalogue() -> Response:

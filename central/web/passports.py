@@ -9,10 +9,10 @@ from flask import Blueprint, abort, render_template, request
 from central.bootstrap import Centre
 from central.domain.day_run import ISSUER
 from central.web.here import serve_here_only
-from central.web.passport_words import DISEASES, HOLDERS, NATIONALITIES, PROPHYLAXES
 from central.web.qr_svg import draw_qr
 from central.web.words import add_words
 from central.workflow.show_passport import PassportDose, show_passport
+from sync_protocol.value_set_names import DISEASES, HOLDERS, NATIONALITIES, PROPHYLAXES
 
 _FORMS: Final = ("sheet", "card")
 

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
 
+from sync_protocol import contexts
+
 # Pages come with their own style sheet and no script; pictures are inline SVG or data.
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'"
@@ -38,6 +40,9 @@ def secure(app: Flask, *, public_url: str, body_bytes: int) -> None:
             abort(421)
 
     def add_headers(response: Response) -> Response:
+        if response.mimetype == contexts.FEED_ANSWER.content_type:
+            # What nodes ask for every few minutes on 2G; no browser reads it, and it opens for that node alone.
+            return response
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response

@@ -7,9 +7,11 @@ import hashlib
 from sqlalchemy import Engine
 
 from central.domain.node import NodeState
-from central.store import nodes
+from central.store import feed, nodes
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
+from central.workflow.build_population_pack import tell_pack_again
+from central.workflow.dose_numbers import next_free_dose
 from central.workflow.tell_delegations import retell_delegations
 from central.workflow.tell_registrations import tell_registrations
 from sync_protocol import limits
@@ -63,7 +65,13 @@ def accept_enrolment(sealed: bytes, *, engine: Engine, keys: KeyRing, now: int) 
             raise ProtocolError(Code.ENROLMENT_INVALID, "enrolment request: the one-time code is past its end")
         # (3)
         answer = EnrolmentAnswer(
-            node=request.node, epoch=known.epoch + 1, node_key=request.node_key, digest=verified.digest, at=now
+            node=request.node,
+            epoch=known.epoch + 1,
+            node_key=request.node_key,
+            digest=verified.digest,
+            at=now,
+            # A fresh store would give the numbers of the one before it a second time.
+            first_dose=next_free_dose(connection, request.node, facility=known.facility) if known.epoch else 1,
         )
         signed = sign_enrolment_answer(answer, keys.publisher)
         nodes.start_epoch(
@@ -73,11 +81,15 @@ def accept_enrolment(sealed: bytes, *, engine: Engine, keys: KeyRing, now: int) 
             signing_key=request.node_key,
             sealing_key=request.node_sealing_key,
             enrolment_digest=verified.digest,
+            first_dose=answer.first_dose,
             at=now,
         )
         nodes.use_enrolment(connection, code_digest, request_digest=verified.digest, answer=signed, at=now)
+        feed.open_feed(connection, request.node, keys=keys, at=now)
         # A further node of a facility has to know the certificates that are registered already.
         tell_registrations(connection, known.facility, keys=keys, now=now)
         # Its keys stand in the lists of those it signs for, or who sign for it.
         retell_delegations(connection, known.facility, keys=keys, at=now)
+        # A change of a pack is of no use to a machine that has none.
+        tell_pack_again(connection, request.node, keys=keys, now=now)
     return signed

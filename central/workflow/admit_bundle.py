@@ -26,12 +26,13 @@ from central.domain.registration import check_registration
 from central.domain.signature_standing import Revocations
 from central.registry.registry import RegistryClient
 from central.store import bundles, crls, doses, facilities, ledger, nodes, trust
-from central.store.database import read_transaction, write_transaction
+from central.store.database import lock_ledger, read_transaction, write_transaction
 from central.store.key_store import KeyRing
 from central.store.trust import CertificateRole
 from central.workflow.append_bundle import CheckedBundle, append_bundle
 from central.workflow.carried_handovers import carried_handovers, hub_ground
 from central.workflow.chain_place import head_time_of, place_problem
+from central.workflow.lost_history import check_not_awaited, keep_claim
 from central.workflow.take_handover import check_handed_back, check_handover
 from sync_protocol.bundle import BundleKind, VerifiedBundle, parse_bundle
 from sync_protocol.certificate import Certificate
@@ -71,6 +72,7 @@ def admit_bundle(
             return answer
     # SPEC 8 (2)
     unverified = parse_bundle(open_sealed(sealed, keys.sealing))
+    place, lost = None, None
     with read_transaction(engine) as connection:
         claimed = unverified.claimed
         node = nodes.known_node(connection, claimed.node, epoch=claimed.epoch)
@@ -84,7 +86,15 @@ def admit_bundle(
         newest = ledger.newest_head(connection)
         now = now if newest is None else max(now, newest.head.at)
         # SPEC 8 (6)
-        place = None if known_answer is not None else place_problem(connection, verified, node)
+        try:
+            place = None if known_answer is not None else place_problem(connection, verified, node)
+        except ProtocolError as error:
+            lost = error
+    if (lost is not None or place is not None) and verified.bundle.known_head is not None:
+        # The bundle stays due at its node; what its head shows of this ledger stays here.
+        keep_claim(engine, verified.bundle.known_head, node=verified.bundle.node, at=now)
+    if lost is not None:
+        raise lost
     if known_answer is not None:
         # The same message in another envelope: the answer is the first one all the same.
         with write_transaction(engine) as connection:
@@ -93,7 +103,7 @@ def admit_bundle(
     if place is not None:
         if place.code is Code.FORKED:
             _keep_fork(engine, verified, now=now)
-        raise place
+        raise _as_said(place, verified)
     checked = _check_content(
         verified, node, engine=engine, registry=registry, trust=trusted, last_claimed_at=last_claimed_at, now=now
     )
@@ -102,7 +112,14 @@ def admit_bundle(
     except PlaceError as error:
         if error.code is Code.FORKED:
             _keep_fork(engine, verified, now=now)
-        raise
+        raise _as_said(error, verified) from None
+
+
+def _as_said(place: PlaceError, verified: VerifiedBundle) -> PlaceError:
+    """What the sender is told: a machine whose epoch is over waits for nobody's decision, another one goes on."""
+    if place.head.epoch <= verified.bundle.epoch:
+        return place
+    return PlaceError(Code.EPOCH, "bundle: another machine of this node goes on in a later epoch", head=place.head)
 
 
 def _trust_for(connection: Connection, facility: str, *, engine: Engine) -> Trust:
@@ -125,6 +142,8 @@ def _keep_fork(engine: Engine, verified: VerifiedBundle, *, now: int) -> None:
     # Both histories are kept, no dose of either is lost, and a person decides (PROTOCOL 6).
     bundle = verified.bundle
     with write_transaction(engine) as connection:
+        # Whoever grants a new epoch meanwhile holds it too: the node that goes on is not stopped by the old machine.
+        lock_ledger(connection)
         bundles.put_fork(connection, verified, received_at=now)
         node = nodes.known_node(connection, bundle.node, epoch=bundle.epoch)
         assert node is not None
@@ -168,6 +187,7 @@ def _check_content(
         handover = check_handover(verified, site=facility, engine=engine, now=now) if is_handover else None
         back = check_handed_back(verified, hub=facility, engine=engine) if kind is BundleKind.HANDED_BACK else None
     except ProtocolError as error:
+        check_not_awaited(engine, verified.bundle, error.code, now=now)
         return CheckedBundle(verified, batch=None, closing=None, answers=(), refusal=error.code)
     answers = () if batch is None else _ask_registry(batch, registry)
     return CheckedBundle(

@@ -12,7 +12,7 @@ from central.domain.node import NodeState
 from central.domain.people import RegistryAnswer, person_key
 from central.domain.registration import CheckedRegistration
 from central.domain.verdicts import Background, JudgedDose, judge_doses, refusals, replaced_by
-from central.store import bundles, closings, doses, ledger, nodes, people, trust
+from central.store import bundles, closings, doses, ledger, ledger_epochs, nodes, people, trust
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.store.ledger import StoredHead
@@ -32,6 +32,7 @@ from sync_protocol.bundle import VerifiedBundle
 from sync_protocol.closing import DayClosing
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.ledger_entry import ADMITTED, LedgerEntry, entry_leaf
+from sync_protocol.ledger_epoch import proven_from
 from sync_protocol.manifest import Checkpoint
 from sync_protocol.merkle import Tree
 from sync_protocol.receipt import build_receipt
@@ -75,7 +76,7 @@ def append_bundle(
 
     Raises:
         PlaceError: another bundle took the place meanwhile.
-        ProtocolError: HEAD_INCONSISTENT, NODE_DENIED.
+        ProtocolError: HEAD_INCONSISTENT, LEDGER_EPOCH, NODE_DENIED.
         StoreError: nothing is stored; the sender tries again.
         TokenError: the ledger key cannot sign now; nothing is stored.
     """
@@ -104,9 +105,10 @@ def append_bundle(
             index = newest.head.size
             judged = _judge(connection, checked, now=now)
             entry = _entry(checked, [item.verdict for item in judged], index=index, at=at)
-            grown = tree.catch_up(index, lambda first: ledger.leaves_from(connection, first))
+            grown = tree.catch_up(index, lambda first: ledger.leaves_from(connection, first), root=newest.head.root)
             grown.append(entry_leaf(entry))
-            answer = _receipt(entry, grown, newest.head, judged=judged, known=bundle.known_head, keys=keys)
+            known = bundle.known_head and proven_from(bundle.known_head, ledger_epochs.steps(connection))
+            answer = _receipt(entry, grown, newest.head, judged=judged, known=known, keys=keys)
             _store(connection, checked, entry, judged=judged, answer=answer)
             if (request := checked.registration) is not None:
                 take_registration(connection, request, ledger_index=index, keys=keys, at=at)

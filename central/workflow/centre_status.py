@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, func, select
 
-from central.store import bundles, doses, ledger
+from central.store import bundles, doses, ledger, ledger_epochs
 from central.store.database import read_transaction, revision_of
 from central.store.nodes import NodeRow, list_nodes
 from central.store.published_sets import PublishedKind, newest_set
 from central.store.registry_people import count_people
 from central.store.tables import day_runs, health_certificates
+from central.workflow.lost_history import ShownLoss, shown_losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class CentreStatus:
         forks: bundles of second histories.
         certificates: health certificates issued.
         last_run_day: day of the newest end-of-day run, or "".
+        ledger_epoch: the epoch that the ledger is in.
+        losses: heads that were shown, that are missing here, and that no epoch explains.
     """
 
     ledger_size: int
@@ -42,6 +45,8 @@ class CentreStatus:
     forks: int
     certificates: int
     last_run_day: str
+    ledger_epoch: int
+    losses: tuple[ShownLoss, ...]
 
 
 def centre_status(engine: Engine) -> CentreStatus | None:
@@ -70,6 +75,8 @@ def centre_status(engine: Engine) -> CentreStatus | None:
             forks=bundles.count_forks(connection),
             certificates=issued,
             last_run_day=last_day or "",
+            ledger_epoch=ledger_epochs.current(connection),
+            losses=shown_losses(connection),
         )
 
 

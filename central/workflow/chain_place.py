@@ -8,8 +8,9 @@ from central.domain import admission
 from central.domain.admission import PlaceError
 from central.domain.node import KnownNode
 from central.store import ledger
+from central.workflow.lost_history import check_provable, provable_head
 from sync_protocol.bundle import VerifiedBundle
-from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.errors import Code
 from sync_protocol.manifest import Checkpoint
 
 
@@ -17,7 +18,8 @@ def place_problem(connection: Connection, verified: VerifiedBundle, node: KnownN
     """What is wrong with a bundle's place in its node's chain, or None where it is the next link.
 
     Raises:
-        ProtocolError: HEAD_INCONSISTENT for a bundle that names a head which this ledger never had.
+        ProtocolError: HEAD_INCONSISTENT for a bundle that names a head which this ledger never had, LEDGER_EPOCH for
+            one that names a head which it may have lost.
     """
     # SPEC 8 (6)
     try:
@@ -29,17 +31,16 @@ def place_problem(connection: Connection, verified: VerifiedBundle, node: KnownN
             # Two digests for one place: two machines, or one that was copied, sign with the same key.
             return PlaceError(Code.FORKED, "bundle: its place in the chain is taken by another", head=node.head)
         return error
-    _check_known_head(connection, verified.bundle.known_head)
+    # A consistency proof can only start at a head that this ledger had, or at the base of an epoch behind it.
+    if verified.bundle.known_head is not None:
+        check_provable(connection, verified.bundle.known_head)
     return None
 
 
-def _check_known_head(connection: Connection, known: Checkpoint | None) -> None:
-    # A consistency proof can only start at a head that this ledger had.
-    if known is not None and head_time_of(connection, known) is None:
-        raise ProtocolError(Code.HEAD_INCONSISTENT, "bundle: the head that it names is none of this ledger")
-
-
 def head_time_of(connection: Connection, claimed: Checkpoint) -> int | None:
-    """When the ledger had exactly this head (epoch seconds, UTC), or None if it never had it."""
-    stored = ledger.head_of_size(connection, claimed.size)
-    return stored.head.at if stored is not None and stored.head.checkpoint == claimed else None
+    """When the ledger had exactly this head (epoch seconds, UTC), or None if it never had it.
+
+    For a head that an epoch superseded it is the time of the base: what can be proven, and never what is claimed.
+    """
+    found = provable_head(connection, claimed)
+    return None if found is None else found.at

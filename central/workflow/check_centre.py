@@ -9,10 +9,13 @@ from sqlalchemy import Connection, Engine
 from central.domain.finding import Finding
 from central.store.database import read_transaction
 from central.workflow.check_delegations import check_delegations
+from central.workflow.check_epochs import check_epochs
 from central.workflow.check_feeds import check_feeds
 from central.workflow.check_ledger import check_ledger
+from central.workflow.check_ledger_epochs import check_ledger_epochs
 from central.workflow.check_passports import check_passports
 from central.workflow.check_trust import check_trust
+from central.workflow.check_verdict_changes import check_verdict_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,22 @@ def check_centre(engine: Engine) -> CheckReport:
     with read_transaction(engine) as connection:
         findings = _check_file(connection)
         ledger = check_ledger(connection)
+        declared = check_ledger_epochs(connection)
         passports = check_passports(connection)
         feeds = check_feeds(connection)
+        changed = check_verdict_changes(connection)
         trusted = check_trust(connection)
         handed = check_delegations(connection)
+        epochs = check_epochs(connection)
     return CheckReport(
         entries=ledger.entries,
         bundles=ledger.bundles,
         doses=ledger.doses,
         certificates=passports.certificates,
-        findings=(*findings, *ledger.findings, *passports.findings, *feeds, *trusted, *handed),
+        findings=(
+            *(*findings, *ledger.findings, *declared, *passports.findings, *feeds, *changed, *trusted, *handed),
+            *epochs,
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 
 from central.domain.finding import Finding
-from central.store import bundles, ledger, nodes, trust
+from central.store import bundles, ledger, ledger_epochs, nodes, trust
 from central.store.bundles import StoredBundle
 from central.store.closings import closing_rows
 from central.store.doses import stored_doses
@@ -25,9 +25,10 @@ from sync_protocol.columns import unpack_doses
 from sync_protocol.dose import Dose
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.keys import PublicKey
-from sync_protocol.ledger_entry import ADMITTED, GENESIS, LedgerEntry, encode_entry, entry_leaf, parse_entry
+from sync_protocol.ledger_entry import ADMITTED, OWN_KINDS, LedgerEntry, encode_entry, entry_leaf, parse_entry
+from sync_protocol.ledger_epoch import EpochStep, proven_from
 from sync_protocol.merkle import Tree
-from sync_protocol.receipt import VerifiedReceipt, verify_receipt
+from sync_protocol.receipt import VerifiedReceipt, verify_inclusion, verify_receipt
 from sync_protocol.tree_head import verify_tree_head
 
 
@@ -88,7 +89,7 @@ def _check_chains(connection: Connection, entries: list[LedgerEntry], check: Led
     heads = {key: (0, digest) for key, digest in nodes.enrolment_digests(connection).items()}
     digests: set[bytes] = set()
     for entry in entries:
-        if entry.kind == GENESIS:
+        if entry.kind in OWN_KINDS:
             continue
         place = f"entry {entry.index}"
         if entry.digest in digests:
@@ -130,7 +131,7 @@ def _check_heads(connection: Connection, check: LedgerCheck) -> None:
 
 def _check_bundles(connection: Connection, entries: dict[int, LedgerEntry], check: LedgerCheck) -> None:
     # (4)
-    ledger_keys = trust.centre_public_keys(connection, KeyRole.LEDGER)
+    ledger_keys, steps = trust.centre_public_keys(connection, KeyRole.LEDGER), ledger_epochs.steps(connection)
     node_keys = {(item.node, item.epoch): item.key for item in nodes.node_keys(connection)}
     sheets, requests = closing_rows(connection), all_requests(connection)
     archived = set()
@@ -143,7 +144,7 @@ def _check_bundles(connection: Connection, entries: dict[int, LedgerEntry], chec
             continue
         try:
             verified = _verified(stored, entry, node_keys)
-            receipt = _verified_receipt(stored, entry, verified, ledger_keys)
+            receipt = verified_answer(stored.answer, entry, verified, ledger_keys, steps=steps)
             content = _verified_doses(connection, verified) if _holds_doses(verified, entry) else ()
             check.findings += check_stored_closing(verified, entry, sheets)
             check.findings += check_stored_request(verified, entry, requests)
@@ -154,7 +155,8 @@ def _check_bundles(connection: Connection, entries: dict[int, LedgerEntry], chec
         # (5)
         rows = stored_doses(connection, stored.ledger_index)
         check.findings += check_stored_doses(content, receipt.verdicts, rows, ledger_index=stored.ledger_index)
-    for index in sorted(set(entries) - archived - {0}):
+    own = {index for index, entry in entries.items() if entry.kind in OWN_KINDS}
+    for index in sorted(set(entries) - archived - own):
         check.findings.append(Finding("I9", f"entry {index}", "its bundle is not archived"))
 
 
@@ -177,17 +179,24 @@ def _verified(stored: StoredBundle, entry: LedgerEntry, node_keys: dict[tuple[st
     return verified
 
 
-def _verified_receipt(
-    stored: StoredBundle, entry: LedgerEntry, verified: VerifiedBundle, ledger_keys: tuple[PublicKey, ...]
+def verified_answer(
+    answer: bytes,
+    entry: LedgerEntry,
+    verified: VerifiedBundle,
+    ledger_keys: tuple[PublicKey, ...],
+    *,
+    steps: tuple[EpochStep, ...],
 ) -> VerifiedReceipt:
+    """Verifies a stored answer as its node would have, in the epoch in which it was made. Raises ProtocolError."""
+    named, head = verified.bundle.known_head, verify_inclusion(answer, ledger_keys=ledger_keys).head
     receipt = verify_receipt(
-        stored.answer,
+        answer,
         ledger_keys=ledger_keys,
         node=entry.node,
         epoch=entry.epoch,
         sequence=entry.sequence,
         digest=entry.digest,
-        known_head=verified.bundle.known_head,
+        known_head=None if named is None else proven_from(named, steps, until=head.epoch),
     )
     if receipt.entry != entry:
         raise _broken("the receipt was given for another entry")

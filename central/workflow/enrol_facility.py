@@ -49,6 +49,7 @@ def enrol_facility(
     entropy: Entropy,
     now: int,
     again: bool = False,
+    anchors: bytes = b"",
 ) -> EnrolmentTicket:
     """Creates (or renames) the facility, creates the node, and makes its enrolment file.
 
@@ -63,6 +64,8 @@ def enrol_facility(
         good_seconds: how long the file is good.
         now: epoch seconds, UTC.
         again: enrol anew a node that was enrolled, forked or restored.
+        anchors: PEM of the only authorities that the centre's TLS certificate may come from; b"" for those that the
+            node's system believes.
 
     Raises:
         ProtocolError: FIELD_INVALID for a code or a name of another form, FACILITY_MISMATCH for a node of another
@@ -104,6 +107,7 @@ def enrol_facility(
             catalogue=catalogue.content,
             trust_list=trust_list.content,
             expires_at=now + good_seconds,
+            anchors=anchors,
         )
         # Only the digest of the code is kept: whoever reads the store cannot enrol a node.
         digest = hashlib.sha256(content.one_time_code).digest()

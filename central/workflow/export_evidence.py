@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
-from central.store import ledger, trust
+from central.store import ledger, ledger_epochs, trust
 from central.store.database import read_transaction
 from central.store.key_store import KeyRing
 from central.store.published_sets import PublishedKind, newest_set
@@ -26,7 +26,8 @@ def export_ledger(engine: Engine) -> Iterator[bytes]:
         newest = ledger.newest_head(connection)
         assert newest is not None
         entries = [stored.entry for stored in ledger.all_entries(connection)]
-    yield from export_pieces(LedgerExport(entries, newest.signed))
+        epochs = [stored.signed for stored in ledger_epochs.all_epochs(connection)]
+    yield from export_pieces(LedgerExport(entries, newest.signed, epochs))
 
 
 def export_gateway_list(engine: Engine) -> str:

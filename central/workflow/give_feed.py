@@ -1,70 +1,208 @@
-"""Gives a node what follows in its feed: signed by the node's key, answered with a page that it alone can open."""
+"""Gives a node what follows in its feed: asked with the node's key, answered with pages that it alone can open.
+
+1. The request is judged without a lock: whoever is not the node costs the store one reading.
+2. Its nonce is used up, and everything that the answer needs is read, in one short transaction.
+3. The statement is signed and the pages are sealed with no connection held; how fast the node reads them is nobody's
+   concern then.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, Engine
 
+from central.domain.ledger import LedgerTree
 from central.domain.node import NodeState
-from central.store import feed, nodes
-from central.store.database import read_transaction
+from central.store import feed, feed_requests, ledger, ledger_epochs, nodes
+from central.store.database import lock_ledger, read_transaction, write_transaction
+from central.store.key_store import KeyRing
+from central.store.published_sets import newest_versions
+from central.workflow.lost_history import provable_head
 from sync_protocol import limits
+from sync_protocol.chain_head import ChainHead
+from sync_protocol.contact import Statement, sign_statement
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.feed import parse_request, seal_page, verify_request
+from sync_protocol.feed import FeedRequest, parse_request, verify_request
+from sync_protocol.feed_page import StatedHead, framed, seal_page
+from sync_protocol.manifest import Checkpoint
 from sync_protocol.sealing import Entropy
 
-# A 2G link carries this in half a minute; what is left comes with the next page.
-_PAGE_BYTES: Final = 128 * 1024
+# A file has room for this, its pages' envelopes counted apart.
+_FILE_ITEMS_BYTES: Final = limits.FEED_FILE_BYTES * 3 // 4
+_FILE_ITEMS: Final = 100_000
 
 
-def give_feed(request: bytes, *, engine: Engine, entropy: Entropy) -> bytes:
+@dataclass(frozen=True, slots=True, repr=False)
+class _Answer:
+    """What is read under the lock."""
+
+    items: Sequence[bytes]
+    newest_item: int
+    at: int
+    head: Checkpoint
+    versions: Mapping[str, int]
+    recipient: ec.EllipticCurvePublicKey
+    path_from: int
+    path: tuple[bytes, ...]
+    chain: ChainHead
+
+
+def give_feed(
+    request: bytes, *, engine: Engine, keys: KeyRing, tree: LedgerTree, entropy: Entropy, now: int
+) -> list[bytes]:
     """Answers a node's request.
 
     Args:
         request: as received, unverified.
-        engine: the store.
-        entropy: seals the page.
+        engine, keys, tree: of the centre; the publisher key signs the statement.
+        entropy: seals the pages.
+        now: epoch seconds, UTC.
 
     Returns:
-        The sealed page; without items where the node has everything.
+        Sealed pages in their order, at least one; without items where the node has everything. Together they hold at
+        most `limits.FEED_ANSWER_ITEMS_BYTES` of items, or one item: the node asks again for what is left.
 
     Raises:
-        ProtocolError: codes of form, NODE_UNKNOWN, NODE_DENIED, EPOCH, SIGNATURE_INVALID.
+        ProtocolError: codes of form, NODE_UNKNOWN, NODE_DENIED, EPOCH, LEDGER_EPOCH, SIGNATURE_INVALID, REPLAYED.
         StoreError: the store is away or busy; the node asks again.
+        TokenError: the publisher key cannot sign now.
+    """
+    # (1)
+    asked = judged_request(request, engine)
+    # (2)
+    with write_transaction(engine) as connection:
+        # The tree in memory is touched under this lock only, and locks come before rows.
+        lock_ledger(connection)
+        answer = _read(connection, asked, tree=tree, now=now, most_bytes=limits.FEED_ANSWER_ITEMS_BYTES)
+        feed_requests.use_nonce(connection, asked.node, asked.nonce, at=answer.at)
+    # (3)
+    return list(_pages(answer, asked, keys=keys, entropy=entropy))
+
+
+def judged_request(request: bytes, engine: Engine) -> FeedRequest:
+    """Reads a request, however it came, and says whether its sender may ask. Its nonce is not looked at.
+
+    Raises:
+        ProtocolError: codes of form, NODE_UNKNOWN, NODE_DENIED, SIGNATURE_INVALID, LEDGER_EPOCH, EPOCH.
+        StoreError: the store is away or busy.
     """
     message, asked = parse_request(request)
     with read_transaction(engine) as connection:
         node = nodes.known_node(connection, asked.node, epoch=asked.epoch)
-        if node is None or node.state is NodeState.WAITING:
-            raise ProtocolError(Code.NODE_UNKNOWN, "feed request: no node of this code is enrolled")
-        if node.state is NodeState.DENIED:
-            raise ProtocolError(Code.NODE_DENIED, "feed request: the node is locked out")
-        verify_request(message, node.signing_key)
-        # Only the machine of the current epoch is answered: an older copy of it could not open the page anyway.
-        if asked.epoch != node.head.epoch:
-            raise ProtocolError(Code.EPOCH, "feed request: the node's epoch is another")
-        return _page(connection, asked.node, after=asked.after, most_bytes=_PAGE_BYTES, entropy=entropy)
+    if node is None or node.state is NodeState.WAITING:
+        raise ProtocolError(Code.NODE_UNKNOWN, "feed request: no node of this code is enrolled")
+    if node.state is NodeState.DENIED:
+        raise ProtocolError(Code.NODE_DENIED, "feed request: the node is locked out")
+    node.verified(asked.epoch, lambda key: verify_request(message, key))
+    # Only the machine of the current epoch is answered: an older copy of it could not open the page anyway.
+    if asked.epoch != node.head.epoch:
+        raise ProtocolError(Code.EPOCH, "feed request: the node's epoch is another")
+    return asked
 
 
-def feed_file(node: str, *, after: int, engine: Engine, entropy: Entropy) -> bytes:
-    """The same page for a stick, as large as a page may be, at the operator's word.
+def feed_file(
+    node: str,
+    *,
+    after: int,
+    engine: Engine,
+    keys: KeyRing,
+    tree: LedgerTree,
+    entropy: Entropy,
+    now: int,
+    known: Checkpoint | None = None,
+) -> bytes:
+    """The same pages one after the other for a stick, at the operator's word.
+
+    Args:
+        after: number of the last item that the node has; 0 for everything.
+        known: the newest head that the node is known to hold, for the path; None where nobody knows.
 
     Raises:
         ProtocolError: NODE_UNKNOWN, NODE_DENIED.
     """
-    with read_transaction(engine) as connection:
+    with write_transaction(engine) as connection:
+        lock_ledger(connection)
         found = nodes.find_node(connection, node)
         if found is None or found.state is NodeState.WAITING:
             raise ProtocolError(Code.NODE_UNKNOWN, "node: is not enrolled")
         if found.state is NodeState.DENIED:
             raise ProtocolError(Code.NODE_DENIED, "node: is locked out")
-        return _page(connection, node, after=after, most_bytes=limits.FEED_PAGE_BYTES // 2, entropy=entropy)
+        asked = FeedRequest(node, found.epoch, after, at=now, nonce=b"", known=known)
+        answer = _read(connection, asked, tree=tree, now=now, most_bytes=_FILE_ITEMS_BYTES, most_items=_FILE_ITEMS)
+    return b"".join(framed(page) for page in _pages(answer, asked, keys=keys, entropy=entropy))
 
 
-def _page(connection: Connection, node: str, *, after: int, most_bytes: int, entropy: Entropy) -> bytes:
+def _read(
+    connection: Connection,
+    asked: FeedRequest,
+    *,
+    tree: LedgerTree,
+    now: int,
+    most_bytes: int,
+    most_items: int = limits.FEED_PAGE_ITEMS,
+) -> _Answer:
+    node = asked.node
     recipient = nodes.sealing_key_of(connection, node)
+    newest = ledger.newest_head(connection)
     assert isinstance(recipient, ec.EllipticCurvePublicKey)
-    items = feed.items_after(connection, node, after, most_items=limits.FEED_PAGE_ITEMS, most_bytes=most_bytes)
-    return seal_page(items, newest=feed.newest_number(connection, node), recipient=recipient, entropy=entropy)
+    assert newest is not None
+    head, known = newest.head, _provable(connection, asked, now=now)
+    row = nodes.known_node(connection, node, epoch=asked.epoch)
+    assert row is not None
+    path: tuple[bytes, ...] = ()
+    if known is not None and known.size < head.size:
+        grown = tree.catch_up(head.size, lambda first: ledger.leaves_from(connection, first), root=head.root)
+        path = grown.consistency(known.size)
+    return _Answer(
+        items=feed.items_after(connection, node, asked.after, most_items=most_items, most_bytes=most_bytes),
+        newest_item=feed.newest_number(connection, node),
+        # What is said to a node never goes back, even if the machine's clock did.
+        at=max(now, head.at, feed_requests.said_until(connection, node)),
+        head=head.checkpoint,
+        versions=newest_versions(connection, node),
+        recipient=recipient,
+        path_from=known.size if known is not None and path else 0,
+        path=path,
+        chain=row.head,
+    )
+
+
+def _provable(connection: Connection, asked: FeedRequest, *, now: int) -> Checkpoint | None:
+    """The head that a path can start from for this node; one that this ledger never had or has lost is kept."""
+    if asked.known is None:
+        return None
+    found = provable_head(connection, asked.known)
+    if found is None and asked.nonce:
+        ledger_epochs.put_lost_head(connection, asked.known, node=asked.node, receipt=None, at=now)
+    return found
+
+
+def _pages(answer: _Answer, asked: FeedRequest, *, keys: KeyRing, entropy: Entropy) -> Iterator[bytes]:
+    statement = Statement(
+        asked.node,
+        answer.newest_item,
+        at=answer.at,
+        nonce=asked.nonce,
+        head=answer.head,
+        versions=answer.versions,
+        chain=answer.chain,
+    )
+    stated: StatedHead | None = StatedHead(sign_statement(statement, keys.publisher), answer.path_from, answer.path)
+    for items in _rows(answer.items):
+        yield seal_page(items, newest=answer.newest_item, recipient=answer.recipient, entropy=entropy, stated=stated)
+        stated = None
+
+
+def _rows(items: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Items by pages; one page without any where there is none."""
+    row: list[bytes] = []
+    for item in items:
+        if row and sum(map(len, row)) + len(item) > limits.FEED_PAGE_ITEMS_BYTES:
+            yield row
+            row = []
+        row.append(item)
+    yield row

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from central.config import Config
 from central.domain.demo_certificates import SERIAL_BYTES, VACCINATION_USAGE, issue_certificate, make_authority
 from central.store import ledger, trust
-from central.store.database import migrate, write_transaction
+from central.store.database import lock_ledger, migrate, write_transaction
 from central.store.demo_authorities import (
     COUNTRY_AUTHORITY,
     DOCUMENT_SIGNER,
@@ -33,6 +33,7 @@ from central.store.key_store import KeyRing, KeyRole, key_path, open_key_ring, w
 from central.store.ledger import StoredHead
 from central.store.trust import CertificateRole
 from central.workflow.publish_sets import COUNTRY, publish_catalogue, publish_trust_list
+from central.workflow.tell_sets import tell_sets
 from sync_protocol.certificate import Certificate
 from sync_protocol.enrolment_file import fingerprint
 from sync_protocol.ledger_entry import entry_leaf, genesis_entry
@@ -104,9 +105,13 @@ def init_centre(
     migrate(engine, copy_to=config.directory / f"before-migration-{now}.db")
     # (4)
     with write_transaction(engine) as connection:
+        lock_ledger(connection)
         made = ledger.ledger_size(connection) == 0
         if made:
             _fill(connection, keys, material, catalogue=catalogue, days=config.set_days, now=now)
+        else:
+            # Sets that were published before there was a way to tell of them.
+            tell_sets(connection, keys=keys, at=now)
     return InitResult(
         made=made,
         fingerprint=fingerprint(keys.publisher.public_key),

@@ -96,7 +96,7 @@ class TransferDesk:
             length: of the whole body, as its head states it.
 
         Raises:
-            ProtocolError: codes of form, NODE_UNKNOWN, NODE_DENIED, SIGNATURE_INVALID.
+            ProtocolError: codes of form, NODE_UNKNOWN, NODE_DENIED, SIGNATURE_INVALID, LEDGER_EPOCH.
             StoreError: the store is away or busy.
         """
         message, request = parse_transfer(ticket)
@@ -106,7 +106,7 @@ class TransferDesk:
             raise ProtocolError(Code.NODE_UNKNOWN, "transfer: no node of this code is enrolled")
         if node.state is NodeState.DENIED:
             raise ProtocolError(Code.NODE_DENIED, "transfer: the node is locked out")
-        verify_transfer(message, node.signing_key)
+        node.verified(request.epoch, lambda key: verify_transfer(message, key))
         if length != LENGTH_BYTES + len(ticket) + request.content_bytes:
             raise ProtocolError(Code.FIELD_INVALID, "transfer: the body is longer or shorter than it states")
         return request

@@ -13,7 +13,7 @@ from central.store.registrations import StoredRequest
 from sync_protocol import limits
 from sync_protocol.certificate import Certificate, organisation_of
 from sync_protocol.errors import Code
-from sync_protocol.feed import FeedKind, verify_item
+from sync_protocol.feed import FeedKind
 from sync_protocol.fields import readable
 from sync_protocol.registration_list import (
     RegisteredCertificate,
@@ -41,14 +41,11 @@ def tell_registrations(connection: Connection, facility: str, *, keys: KeyRing, 
     listed = registrations_of(connection, facility, now=now)
     body = encode_registrations(listed)
     told = 0
-    for node in nodes.list_nodes(connection):
-        if node.facility != facility or node.state is NodeState.DENIED:
+    for node in nodes.nodes_of(connection, facility):
+        if node.state is NodeState.DENIED:
             continue
-        last = feed.newest_of_kind(connection, node.code, FeedKind.REGISTRATIONS)
-        if last is None:
-            is_known = not listed.certificates
-        else:
-            is_known = verify_item(last.item, keys.publisher.public_key, node=node.code).body == body
+        last = feed.newest_body(connection, node.code, FeedKind.REGISTRATIONS)
+        is_known = not listed.certificates if last is None else last == body
         if not is_known:
             feed.put_item(connection, node.code, FeedKind.REGISTRATIONS, body, keys=keys, at=now)
             told += 1

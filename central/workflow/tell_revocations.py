@@ -8,12 +8,14 @@ from central.store import facilities
 from central.store.database import read_transaction, write_transaction
 from central.store.key_store import KeyRing
 from central.workflow.tell_registrations import tell_registrations
+from central.workflow.tell_verdicts import tell_verdicts
 
 
 def tell_revocations(engine: Engine, *, keys: KeyRing, now: int, serial: str | None = None) -> int:
-    """Puts what has changed into the feeds of the facilities concerned; gives how many nodes got something.
+    """Puts what has changed into the feeds of the facilities concerned; gives how many nodes got a list.
 
-    Each facility is a transaction of its own, so that bundles are admitted in between.
+    Doses that are held back because of it are told first. Each facility is a transaction of its own, so that bundles
+    are admitted in between.
 
     Args:
         engine, keys: of the centre.
@@ -23,6 +25,7 @@ def tell_revocations(engine: Engine, *, keys: KeyRing, now: int, serial: str | N
     Raises:
         StoreError, TokenError: those that come later are told by the next call.
     """
+    tell_verdicts(engine, keys=keys, now=now)
     with read_transaction(engine) as connection:
         codes = facilities.facilities_with_registrations(connection, serial=serial)
     told = 0

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-import openpyxl
-
+from edge.clients.lean_workbooks import open_workbook
 from edge.clients.workbook_bounds import NO_ARCHIVE, NO_WORKBOOK, check_workbook
 from edge.domain.correction_list import CORRECTION_ROWS, NEW_COLUMNS, REQUIRED, Column, RawCorrection, plain_text
 from edge.domain.day_list import Cell
@@ -65,7 +64,7 @@ def read_corrections(data: bytes) -> Iterator[RawCorrection]:
     _refuse_merged(data)
     try:
         # Formulas as written, not what some program once made of them; no links to other files; rows are streamed.
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
+        book = open_workbook(data, data_only=False)
         try:
             yield from _rows(book)
         finally:

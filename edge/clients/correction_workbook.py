@@ -12,13 +12,14 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
-import xlsxwriter
-from xlsxwriter.worksheet import Worksheet
-
 from edge.domain.correction_list import NEW_COLUMNS, Column
+
+if TYPE_CHECKING:
+    import xlsxwriter
+    from xlsxwriter.worksheet import Worksheet
 
 _COLUMNS: Final = tuple(Column)
 _WIDTHS: Final[Mapping[Column, int]] = {
@@ -92,6 +93,9 @@ def write_workbook(sheets: Iterable[ListSheet]) -> bytes:
 
 def _pattern(sheets: list[ListSheet]) -> io.BytesIO:
     """The workbook with one row of people in each sheet, whose place and style the rows take."""
+    # A few megabytes that a node carries only once somebody has exported a list.
+    import xlsxwriter  # noqa: PLC0415
+
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     for sheet in sheets:

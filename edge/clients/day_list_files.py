@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-import openpyxl
-
+from edge.clients.lean_workbooks import open_workbook
 from edge.clients.workbook_bounds import NO_WORKBOOK, check_workbook
 from edge.domain.day_list import HEADER_SEARCH_ROWS, LIST_COLUMNS, LIST_ROWS, Cell
 from edge.domain.refusals import EdgeCode, refuse
@@ -77,7 +76,7 @@ def _workbook_sheets(data: bytes) -> Iterator[Sheet]:
     check_workbook(data)
     try:
         # Values as last computed, not formulas; no links to other files; rows are streamed.
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        book = open_workbook(data, data_only=True)
         try:
             for sheet in book.worksheets[:SHEETS]:
                 if sheet.sheet_state == "visible":

@@ -7,25 +7,29 @@ a page of a captive portal is "not the centre": harmless, and worth trying again
 from __future__ import annotations
 
 import hashlib
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError as TransportError
 
-from edge.clients.send_window import BLOCK_BYTES, POOLS, CountedBody, SendWindow
-from sync_protocol.api import NetworkError, parse_problem
+from edge.clients.centre_answers import as_it_comes, not_the_centre, read_answer, require_answer
+from edge.clients.centre_tls import anchored_context, tls_fault
+from edge.clients.send_window import BLOCK_BYTES, IS_COUNTED, POOLS, CountedBody, SendWindow
+from edge.clients.socket_options import DEAD_SECONDS, NO_DELAY, Option, dead_link_options
+from sync_protocol.api import NetworkError, NetworkFault, RemoteProblem
 from sync_protocol.endpoints import (
     BUNDLES,
     CATALOGUE,
     DIGEST_HEADER,
     ENROLMENTS,
+    EPOCHS,
     FEED,
-    PROBLEM_BYTES,
-    PROBLEM_MEDIA_TYPE,
-    RETRY_AFTER_HEADER,
     TRANSFERS,
     TREE_HEAD,
     TRUST_LIST,
@@ -34,17 +38,30 @@ from sync_protocol.endpoints import (
     Endpoint,
 )
 from sync_protocol.errors import ProtocolError
+from sync_protocol.feed_page import PageReader
 
 # A 2G modem may take seconds to get a channel; a silent server is given up after a minute.
 CONNECT_SECONDS: Final = 15.0
 SILENCE_SECONDS: Final = 60.0
-# A centre that asks for more than a day of silence is misconfigured.
-LONGEST_RETRY_AFTER_SECONDS: Final = 24 * 3600
-_CHUNK_BYTES: Final = 16 * 1024
-_NUMBER_DIGITS: Final = 18
-_OK: Final = 200
-_REDIRECTS: Final = range(300, 400)
-_LATER: Final = frozenset({429, 503})
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Bytes of HTTP that left and came: heads and bodies, without what TLS and the network add."""
+
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+    def note_heads(self, response: requests.Response) -> None:
+        """Count the heads of a request and of its answer as they are written on the line."""
+        asked = response.request
+        line = f"{asked.method} {asked.path_url} HTTP/1.1"
+        self.sent_bytes += _head_bytes(line, asked.headers) + len("Host: \r\n") + len(asked.url or "")
+        self.received_bytes += _head_bytes(f"HTTP/1.1 {response.status_code} {response.reason}", response.headers)
+
+
+def _head_bytes(line: str, headers: Mapping[str, str | bytes]) -> int:
+    return len(line) + 4 + sum(len(name) + len(value) + 4 for name, value in headers.items())
 
 
 class HttpCentral:
@@ -54,14 +71,30 @@ class HttpCentral:
         centre_url: "https://…" without a slash at the end, as enrolled.
         connect_seconds: how long to wait for a connection.
         silence_seconds: how long to wait for the next byte.
+        dead_seconds: how long what was sent may stay unconfirmed, where the platform counts that.
+        anchors: PEM of `read_anchors`, the only authorities that are believed; b"" for the system's list.
+
+    Attributes:
+        traffic: bytes of HTTP so far, both ways.
     """
 
     def __init__(
-        self, centre_url: str, *, connect_seconds: float = CONNECT_SECONDS, silence_seconds: float = SILENCE_SECONDS
+        self,
+        centre_url: str,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+        dead_seconds: float = DEAD_SECONDS,
+        anchors: bytes = b"",
     ) -> None:
+        self.traffic = Traffic()
+        self._context = anchored_context(anchors) if anchors else None
         self._url = centre_url
         self._timeouts = (connect_seconds, silence_seconds)
         self._session = requests.Session()
+        # An idle node asks every few minutes over a link that is paid for by the byte: no header that nobody reads.
+        self._session.headers.clear()
+        self._dead_seconds = dead_seconds
         self._window = SendWindow()
         self._mount()
         # Proxies of the surroundings are honoured, passwords from a netrc file are not sent.
@@ -80,6 +113,9 @@ class HttpCentral:
         begun = time.monotonic()
         answer = self._call(TRANSFERS, body)
         seconds = time.monotonic() - begun
+        if IS_COUNTED:
+            # The kernel tells the window of each connection, and none is opened anew for another one.
+            return answer
         if not content:
             self._window.note_round_trip(seconds)
         elif self._window.note_sent(len(body), seconds=seconds):
@@ -89,6 +125,10 @@ class HttpCentral:
     def enrol(self, request: bytes) -> bytes:
         """Hand in a sealed enrolment request; gives the unverified answer. Raises NetworkError, RemoteProblem."""
         return self._call(ENROLMENTS, request)
+
+    def begin_epoch(self, request: bytes) -> bytes:
+        """Hand in a sealed request for a new epoch; gives the unopened answer. Raises NetworkError, RemoteProblem."""
+        return self._call(EPOCHS, request)
 
     def tree_head(self) -> bytes:
         """The newest tree head, unverified. Raises NetworkError, RemoteProblem."""
@@ -102,9 +142,25 @@ class HttpCentral:
         """The newest catalogue, unverified. Raises NetworkError, RemoteProblem."""
         return self._call(CATALOGUE, b"")
 
-    def feed(self, request: bytes) -> bytes:
-        """What follows in the node's feed, sealed and unverified. Raises NetworkError, RemoteProblem."""
-        return self._call(FEED, request)
+    def feed(self, request: bytes) -> Iterator[bytes]:
+        """What follows in the node's feed: sealed pages as they arrive, unverified, the first one always.
+
+        Raises NetworkError, with `is_cut` where the answer broke off; RemoteProblem.
+        """
+        reader, pages = PageReader(), 0
+        try:
+            with self._asked(FEED, request, {}) as response:
+                require_answer(response, FEED, silence_seconds=self._timeouts[1])
+                for data in self._counted(response):
+                    for page in reader.add(data):
+                        pages += 1
+                        yield page
+                if reader.is_within or not pages:
+                    raise NetworkError("the answer was cut off", try_again=True, is_cut=True)
+        except ProtocolError as error:
+            if isinstance(error, RemoteProblem):
+                raise
+            raise not_the_centre("an answer that no centre of ours gives") from error
 
     def close(self) -> None:
         """Close idle connections."""
@@ -112,18 +168,39 @@ class HttpCentral:
 
     def _mount(self) -> None:
         # Trying again is the outbox's decision, never the library's.
+        options = [
+            NO_DELAY,
+            *dead_link_options(self._dead_seconds),
+            *(() if IS_COUNTED else self._window.socket_options),
+        ]
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(self._window))
+            self._session.mount(scheme, _Adapter(options, self._context))
 
     def _call(self, endpoint: Endpoint, body: bytes | CountedBody) -> bytes:
-        if len(body) > endpoint.request_bytes:
-            raise ValueError("the request is larger than its endpoint allows")
-        headers = {VERSION_HEADER: VERSION, "User-Agent": "hcvx-edge", "Accept-Encoding": "identity"}
-        headers["Accept"] = f"{endpoint.answer_type}, {PROBLEM_MEDIA_TYPE}"
-        if endpoint.request_type:
-            headers["Content-Type"] = endpoint.request_type
+        headers = {}
         if endpoint.request_type and isinstance(body, bytes):
             headers[DIGEST_HEADER] = hashlib.sha256(body).hexdigest()
+        with self._asked(endpoint, body, headers) as response:
+            require_answer(response, endpoint, silence_seconds=self._timeouts[1])
+            answer = read_answer(response, endpoint.answer_bytes, silence_seconds=self._timeouts[1])
+            self.traffic.received_bytes += len(answer)
+            return answer
+
+    def _counted(self, response: requests.Response) -> Iterator[bytes]:
+        for data in as_it_comes(response, silence_seconds=self._timeouts[1]):
+            self.traffic.received_bytes += len(data)
+            yield data
+
+    @contextmanager
+    def _asked(
+        self, endpoint: Endpoint, body: bytes | CountedBody, headers: dict[str, str]
+    ) -> Iterator[requests.Response]:
+        """An answer whose body is still to be read; what goes wrong while it is read is translated too."""
+        if len(body) > endpoint.request_bytes:
+            raise ValueError("the request is larger than its endpoint allows")
+        headers = {**headers, VERSION_HEADER: VERSION, "User-Agent": "hcvx-edge", "Accept-Encoding": "identity"}
+        if endpoint.request_type:
+            headers["Content-Type"] = endpoint.request_type
         try:
             with self._session.request(
                 endpoint.method,
@@ -134,24 +211,38 @@ class HttpCentral:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _answer(response, endpoint)
+                self.traffic.note_heads(response)
+                yield response
+        except requests.exceptions.ProxyError as error:
+            raise NetworkError(
+                "the proxy does not pass the call on", try_again=True, fault=NetworkFault.PROXY
+            ) from error
         except requests.exceptions.SSLError as error:
-            raise NetworkError("the centre's TLS certificate does not verify", try_again=False) from error
+            raise NetworkError(
+                "the centre's TLS certificate does not verify", try_again=False, fault=tls_fault(error)
+            ) from error
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise NetworkError("the enrolled address is not usable", try_again=False) from error
+            raise NetworkError(
+                "the enrolled address is not usable", try_again=False, fault=NetworkFault.ADDRESS
+            ) from error
         except (requests.exceptions.RequestException, TransportError, OSError) as error:
             # The text of these exceptions holds addresses, so only the kind is told.
             is_cut = isinstance(body, CountedBody) and body.taken > 0
             raise NetworkError(
                 f"the centre was not reached ({type(error).__name__})", try_again=True, is_cut=is_cut
             ) from error
+        finally:
+            self.traffic.sent_bytes += body.taken if isinstance(body, CountedBody) else len(body)
 
 
 class _Adapter(HTTPAdapter):
     """Connections that hold little of what has not arrived, straight or by way of a proxy."""
 
-    def __init__(self, window: SendWindow) -> None:
-        self._options = {"socket_options": window.socket_options, "blocksize": BLOCK_BYTES}
+    def __init__(self, options: list[Option], context: ssl.SSLContext | None) -> None:
+        self._options: dict[str, Any] = {"socket_options": options, "blocksize": BLOCK_BYTES}
+        self._context = context
+        if context is not None:
+            self._options["ssl_context"] = context
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=2)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **given: Any) -> None:
@@ -163,49 +254,17 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = POOLS
         return manager
 
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Who is believed; with anchors of ours nothing is added to them."""
+        if self._context is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
-def _answer(response: requests.Response, endpoint: Endpoint) -> bytes:
-    status = response.status_code
-    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if status in _REDIRECTS:
-        raise NetworkError("a redirect: what answered is not the centre", try_again=True)
-    if status == _OK and media_type == endpoint.answer_type:
-        return _read(response, endpoint.answer_bytes)
-    if status in _LATER:
-        raise NetworkError(
-            "the centre asks to come later", try_again=True, retry_after_seconds=_retry_after(response.headers)
-        )
-    if media_type == PROBLEM_MEDIA_TYPE and status != _OK:
-        try:
-            problem = parse_problem(_read(response, PROBLEM_BYTES))
-        except ProtocolError as error:
-            raise NetworkError("an answer that no centre of ours gives", try_again=True) from error
-        raise problem
-    raise NetworkError(f"status {status} of another kind: what answered is not the centre", try_again=True)
-
-
-def _read(response: requests.Response, most_bytes: int) -> bytes:
-    """Read a body of at most so many bytes, never decompressing; a longer one is not the centre's."""
-    found = bytearray()
-    for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
-        found += chunk
-        if len(found) > most_bytes:
-            raise NetworkError("the answer is longer than any answer of the centre", try_again=True)
-    stated = _number(response.headers.get("Content-Length", ""))
-    if stated is not None and stated != len(found):
-        raise NetworkError("the answer was cut off", try_again=True)
-    return bytes(found)
-
-
-def _retry_after(headers: requests.structures.CaseInsensitiveDict[str]) -> int | None:
-    # Only the form in seconds is ours; a date of a proxy's clock is not believed.
-    seconds = _number(headers.get(RETRY_AFTER_HEADER, ""))
-    return None if seconds is None else min(seconds, LONGEST_RETRY_AFTER_SECONDS)
-
-
-def _number(text: str) -> int | None:
-    # Headers may hold any Latin-1 character, superscript digits among them, and thousands of digits.
-    return int(text) if len(text) <= _NUMBER_DIGITS and text.isascii() and text.isdigit() else None
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """The same for the connection itself."""
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        if self._context is not None:
+            pool = {"cert_reqs": "CERT_REQUIRED"}
+        return host, pool
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

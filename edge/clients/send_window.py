@@ -2,8 +2,8 @@
 
 What the kernel has taken from us and the other side has not confirmed is lost with the connection. On 2G the kernel
 would take a whole bundle within a moment, and a cut would lose all that waits in it and in the modem. So a block is
-handed over only when few bytes are unconfirmed: about twice what fits on the link (rate x round trip), and never fewer
-than a few packets. Linux tells how many are (SIOCOUTQ); elsewhere the kernel's own buffer is made as small.
+handed over only when few bytes are unconfirmed. Linux tells how many are (SIOCOUTQ), and what the link takes
+(`link_pace`); elsewhere the kernel's own buffer is made as small, by what earlier transfers have shown.
 """
 
 from __future__ import annotations
@@ -18,26 +18,24 @@ from typing import Any, Final
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from edge.clients.answer_patience import PatientAnswer
+from edge.clients.link_pace import LEAST_BYTES, MOST_BYTES, look, window_for
+from edge.clients.socket_options import Option, collect
+
 if sys.platform == "linux":
     from fcntl import ioctl
     from termios import TIOCOUTQ
 
-# What a cut may cost; at 50 kbit/s and 600 ms the link holds 3.75 KB.
-LEAST_BYTES: Final = 8 * 1024
-MOST_BYTES: Final = 512 * 1024
-# Bytes that are handed to the kernel at once.
-BLOCK_BYTES: Final = 2 * 1024
+# Bytes that are handed to the kernel at once; the window is kept to within one of these.
+BLOCK_BYTES: Final = 1024
 # Between two looks at what is unconfirmed; at 50 kbit/s a packet takes 200 ms.
 _LOOK_MILLISECONDS: Final = 10
-# Linux doubles the number that it is given for a buffer, and counts its own book-keeping against it.
-_BUFFER_FACTOR: Final = 2
-_IS_COUNTED: Final = sys.platform == "linux"
-
-_Option = tuple[int, int, int]
+# Whether the kernel says what is unconfirmed, so that its buffer needs no bound.
+IS_COUNTED: Final = sys.platform == "linux"
 
 
 class SendWindow:
-    """What a link has shown, and the window that fits it.
+    """What a link has shown, and the window that fits it, for a kernel that does not say what is unconfirmed.
 
     Attributes:
         size_bytes: how much may be unconfirmed.
@@ -48,10 +46,9 @@ class SendWindow:
         self._round_trip_seconds: float | None = None
 
     @property
-    def socket_options(self) -> list[_Option]:
+    def socket_options(self) -> list[Option]:
         """What a new connection is opened with."""
-        size = self.size_bytes * _BUFFER_FACTOR if _IS_COUNTED else self.size_bytes // 2
-        return [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_SNDBUF, size)]
+        return [(socket.SOL_SOCKET, socket.SO_SNDBUF, self.size_bytes // 2)]
 
     def note_round_trip(self, seconds: float) -> None:
         """A small call took so long; the shortest is nearest to the link's own."""
@@ -108,12 +105,11 @@ def _wait_for_room(connection: socket.socket, count: int) -> None:
         BrokenPipeError: the other side has closed; its answer may be there.
         TimeoutError: nothing was confirmed for the time that the connection waits for anything.
     """
-    window = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // (2 * _BUFFER_FACTOR)
     watch = select.poll()
     watch.register(connection, select.POLLRDHUP)
     patience = connection.gettimeout()
     before, since = -1, time.monotonic()
-    while (unconfirmed := _unconfirmed(connection)) + count > window and unconfirmed:
+    while (unconfirmed := _unconfirmed(connection)) and unconfirmed + count > window_for(look(connection)):
         if watch.poll(_LOOK_MILLISECONDS):
             raise BrokenPipeError
         if unconfirmed != before:
@@ -126,18 +122,31 @@ def _unconfirmed(connection: socket.socket) -> int:
     return int.from_bytes(ioctl(connection, TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
+def _send(connection: socket.socket | None, send: Callable[[Any], None], data: Any) -> None:
+    if connection is None or not isinstance(data, bytes):
+        # The head, with which the connection is opened.
+        send(data)
+        return
+    collect(connection)
+    for start in range(0, len(data), BLOCK_BYTES):
+        block = data[start : start + BLOCK_BYTES]
+        if IS_COUNTED:
+            _wait_for_room(connection, len(block))
+        send(block)
+
+
 class _Paced(HTTPConnection):
+    response_class = PatientAnswer
+
     def send(self, data: Any) -> None:
-        if _IS_COUNTED and self.sock is not None and isinstance(data, bytes):
-            _wait_for_room(self.sock, len(data))
-        super().send(data)
+        _send(self.sock, super().send, data)
 
 
 class _PacedSecure(HTTPSConnection):
+    response_class = PatientAnswer
+
     def send(self, data: Any) -> None:
-        if _IS_COUNTED and self.sock is not None and isinstance(data, bytes):
-            _wait_for_room(self.sock, len(data))
-        super().send(data)
+        _send(self.sock, super().send, data)
 
 
 class PacedPool(HTTPConnectionPool):

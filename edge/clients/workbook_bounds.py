@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import IO, Final
 from xml.etree.ElementTree import ParseError
 
-from openpyxl.utils.exceptions import InvalidFileException
-
 from edge.domain.refusals import EdgeCode, refuse
 
 # What the parts may inflate to: 20,000 rows of 25 cells at 80 bytes of XML each, and as much again.
@@ -52,7 +50,7 @@ _ENCODINGS: Final = frozenset({b"utf-8", b"utf-16", b"us-ascii", b"iso-8859-1"})
 NO_ARCHIVE: Final = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
 # openpyxl raises what the parts of a workbook happen to provoke; all of it means that this is no workbook.
 NO_WORKBOOK: Final = (
-    *(zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError),
+    *(zipfile.BadZipFile, zlib.error, ParseError),
     *(KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError, OverflowError),
 )
 

@@ -53,7 +53,13 @@ class DoseFacts:
 
 
 def judge(
-    dose: DoseFacts, history: Sequence[GivenDose], *, birth_date: str, catalogue: Catalogue, now: int
+    dose: DoseFacts,
+    history: Sequence[GivenDose],
+    *,
+    birth_date: str,
+    catalogue: Catalogue,
+    now: int,
+    is_clock_doubtful: bool = False,
 ) -> tuple[Finding, ...]:
     """Return what the rules find, blocking findings first.
 
@@ -63,6 +69,7 @@ def judge(
         birth_date: "YYYY-MM-DD" or "YYYY".
         catalogue: products and their intervals.
         now: epoch seconds UTC.
+        is_clock_doubtful: whether `now` may be wrong: a dose of a later time is confirmed then, not refused.
     """
     findings: list[Finding] = []
     try:
@@ -72,7 +79,7 @@ def judge(
     else:
         findings += _of_product(dose, product, history, catalogue=catalogue)
         findings += _of_age(dose, product, birth_date)
-    findings += _of_time(dose, now)
+    findings += _of_time(dose, now, is_clock_doubtful=is_clock_doubtful)
     findings += _of_order(dose, history)
     if dose.dose_total < dose.dose_number:
         findings.append(Finding(EdgeCode.DOSE_TOTAL, True, "dose_total"))
@@ -121,11 +128,11 @@ def _of_age(dose: DoseFacts, product: Product, birth_date: str) -> list[Finding]
     return []
 
 
-def _of_time(dose: DoseFacts, now: int) -> list[Finding]:
+def _of_time(dose: DoseFacts, now: int, *, is_clock_doubtful: bool) -> list[Finding]:
     findings: list[Finding] = []
     day = local_day(dose.given_at)
     if dose.given_at > now + CLOCK_AHEAD_SECONDS:
-        findings.append(Finding(EdgeCode.GIVEN_FUTURE, True, "given_at"))
+        findings.append(Finding(EdgeCode.GIVEN_FUTURE, not is_clock_doubtful, "given_at"))
     if day < local_day(now) and not dose.late_reason:
         findings.append(Finding(EdgeCode.LATE_REASON, False, "late_reason"))
     return findings

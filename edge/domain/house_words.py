@@ -71,6 +71,16 @@ HOUSE_WORDS: Final[Mapping[EdgeCode, Words]] = MappingProxyType(
             "Tạo tệp mới.",
             "this job is not here any more, or is somebody else's",
         ),
+        EdgeCode.CLOCK_EARLY: Words(
+            "Ngày giờ này sớm hơn lượt ký gần nhất hoặc giờ của trung tâm",
+            "Xem lại ngày tháng năm; giờ đúng không thể sớm hơn mốc ghi trên trang Đồng hồ.",
+            "earlier than what the centre has signed, or may admit",
+        ),
+        EdgeCode.CLOCK_TYPED: Words(
+            "Ngày hoặc giờ không có thật hoặc sai dạng",
+            "Ghi ngày/tháng/năm và giờ:phút, ví dụ 21/11/2026 và 14:05.",
+            "not a day and a time",
+        ),
         EdgeCode.DAY_CLOSED: Words(
             "Ngày này vừa được chốt ở một trang khác",
             "Mở lại trang chốt ngày để xem bản vừa chốt.",

@@ -36,6 +36,8 @@ class BundleEvent(StrEnum):
     REFUSAL_RECEIPT = "refusal-receipt"
     TURNED_AWAY = "turned-away"
     OTHER_DIGEST = "other-digest"
+    CENTRE_RESTORED = "centre-restored"
+    EXPORTED = "exported"
 
 
 class IllegalTransitionError(Exception):
@@ -43,7 +45,8 @@ class IllegalTransitionError(Exception):
 
 
 # Two exchanges may run side by side, and a stick may bring an answer while one is at work: what befalls one of them is
-# possible in every state that is due. A verified receipt is final, so nothing befalls a delivered bundle any more.
+# possible in every state that is due. A verified receipt is final: nothing befalls a delivered bundle any more, unless
+# the centre itself says, signed by its ledger key, that it has lost what it had promised to keep.
 TRANSITIONS: Final[Mapping[tuple[BundleState, BundleEvent], BundleState]] = MappingProxyType(
     {
         # Waiting for its first offer.
@@ -53,6 +56,10 @@ TRANSITIONS: Final[Mapping[tuple[BundleState, BundleEvent], BundleState]] = Mapp
         (BundleState.SEALED, BundleEvent.OTHER_DIGEST): BundleState.FORKED,
         (BundleState.SEALED, BundleEvent.RECEIPT): BundleState.RECEIPTED,
         (BundleState.SEALED, BundleEvent.REFUSAL_RECEIPT): BundleState.REFUSED,
+        # Bytes on a stick are no delivery: nothing changes but that the centre may have them one day.
+        (BundleState.SEALED, BundleEvent.EXPORTED): BundleState.SEALED,
+        (BundleState.OFFERED, BundleEvent.EXPORTED): BundleState.OFFERED,
+        (BundleState.FORKED, BundleEvent.EXPORTED): BundleState.FORKED,
         # An offer whose answer never came may or may not have been admitted: offering again finds out.
         (BundleState.OFFERED, BundleEvent.OFFER): BundleState.OFFERED,
         (BundleState.OFFERED, BundleEvent.ANSWER_LOST): BundleState.OFFERED,
@@ -67,10 +74,13 @@ TRANSITIONS: Final[Mapping[tuple[BundleState, BundleEvent], BundleState]] = Mapp
         (BundleState.FORKED, BundleEvent.OTHER_DIGEST): BundleState.FORKED,
         (BundleState.FORKED, BundleEvent.RECEIPT): BundleState.RECEIPTED,
         (BundleState.FORKED, BundleEvent.REFUSAL_RECEIPT): BundleState.REFUSED,
+        # Its receipt is set aside in the same transaction. The restored centre judges the bundle anew.
+        (BundleState.RECEIPTED, BundleEvent.CENTRE_RESTORED): BundleState.OFFERED,
+        (BundleState.REFUSED, BundleEvent.CENTRE_RESTORED): BundleState.OFFERED,
     }
 )
 
-# What an exchange still has to offer, and what counts as "not sent" on every page. A receipt is final.
+# What an exchange still has to offer, and what counts as "not sent" on every page.
 DUE: Final = frozenset({BundleState.SEALED, BundleState.OFFERED, BundleState.FORKED})
 # What the centre has promised to keep.
 DELIVERED: Final = frozenset({BundleState.RECEIPTED, BundleState.REFUSED})

@@ -72,6 +72,8 @@ class PassCode(StrEnum):
     APPROVAL_SETTLED = "pass-approval-settled"
     APPROVAL_OTHER = "pass-approval-other"
     APPROVER_GONE = "pass-approver-gone"
+    OFFLINE_REASON = "pass-offline-reason"
+    OFFLINE_SECOND = "pass-offline-second"
 
 
 class PassRefusedError(Exception):
@@ -117,7 +119,7 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
         ),
         PassCode.CLOCK_BACK: Words(
             "Đồng hồ của máy chậm hơn lượt ký trước hoặc giờ của trung tâm",
-            "Chỉnh lại ngày giờ của máy rồi ký.",
+            "Mở trang Đồng hồ, xác nhận hôm nay là ngày nào, mấy giờ, rồi ký; chưa có gì được ký.",
             "the node's clock is behind its last statement, or behind the centre's",
         ),
         PassCode.MOVED_ON: Words(
@@ -184,6 +186,16 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
             "Người phê duyệt không còn quyền phê duyệt ở cơ sở",
             "Rút lại yêu cầu này, chọn lại rồi xin một người ký hoặc quản lý khác phê duyệt; chưa có gì được ký.",
             "who approved it may not approve any more",
+        ),
+        PassCode.OFFLINE_REASON: Words(
+            "Máy xa trung tâm đã lâu nên lượt ký này cần ghi lý do",
+            "Ghi vì sao vẫn ký lúc này; chưa có gì được ký.",
+            "the node was alone for long: a signature needs a reason",
+        ),
+        PassCode.OFFLINE_SECOND: Words(
+            "Máy mất liên lạc với trung tâm quá lâu nên phải có người thứ hai phê duyệt",
+            "Mở trang ký, xem trước rồi bấm “Xin phê duyệt”, hoặc đồng bộ rồi ký; chưa có gì được ký.",
+            "no contact with the centre for so long that a second person has to approve",
         ),
     }
 )

@@ -90,6 +90,8 @@ class EdgeCode(StrEnum):
     WORK_FULL = "work-full"
     WORK_GONE = "work-gone"
     DAY_CLOSED = "day-closed"
+    CLOCK_EARLY = "clock-early"
+    CLOCK_TYPED = "clock-typed"
     DAY_FUTURE = "day-future"
     # People of the site.
     SIGN_IN_FAILED = "sign-in-failed"

@@ -58,7 +58,8 @@ class StoredBundle:
 class BundleLine:
     """A bundle as a list shows it: no bytes, only how many.
 
-    `problem` is the code of the latest answer that was no receipt, or "".
+    `problem` is the code of the latest answer that was no receipt, or ""; `exported_at` is when the bundle was last
+    read back from a stick, which delivers nothing.
     """
 
     epoch: int
@@ -74,16 +75,23 @@ class BundleLine:
     problem: str
     admitted_at: int | None
     outcome: str
+    exported_at: int | None
 
 
 _COLUMNS: Final = "epoch, sequence, kind, state, previous, digest, inner_bytes, sealed, pass_id"
 _DUE: Final = ", ".join(f"'{state}'" for state in sorted(DUE))
+# A bundle of an epoch that has ended is left behind, unless it has a receipt; `node_epochs` says what became of it.
+_NOT_LEFT: Final = "NOT EXISTS (SELECT 1 FROM left_bundles AS x WHERE x.epoch = b.epoch AND x.sequence = b.sequence)"
+_IS_DUE: Final = f"b.state IN ({_DUE}) AND {_NOT_LEFT}"
+# While a request for a new epoch is open nothing is offered: what the centre compares must not change under it.
+_MAY_SEND: Final = "NOT EXISTS (SELECT 1 FROM epoch_requests AS q WHERE q.state IN ('asking', 'waiting'))"
 _LINE: Final = """
 SELECT b.epoch, b.sequence, b.kind, b.state, length(b.sealed), coalesce(p.doses, 0), b.pass_id, b.created_at,
-    b.offers, b.offered_at, b.problem, r.admitted_at, coalesce(r.outcome, '')
+    b.offers, b.offered_at, b.problem, r.admitted_at, coalesce(r.outcome, ''), e.exported_at
 FROM bundles AS b
 LEFT JOIN passes AS p ON p.pass_id = b.pass_id
 LEFT JOIN receipts AS r ON r.epoch = b.epoch AND r.sequence = b.sequence
+LEFT JOIN stick_exports AS e ON e.epoch = b.epoch AND e.sequence = b.sequence
 """
 
 
@@ -116,7 +124,7 @@ def add(tables: Tables, new: NewBundle) -> None:
 def due(tables: Tables) -> StoredBundle | None:
     """The first bundle of the chain that still has to be offered."""
     row = tables.execute(
-        f"SELECT {_COLUMNS} FROM bundles WHERE state IN ({_DUE}) ORDER BY epoch, sequence LIMIT 1"
+        f"SELECT {_COLUMNS} FROM bundles AS b WHERE {_IS_DUE} AND {_MAY_SEND} ORDER BY epoch, sequence LIMIT 1"
     ).fetchone()
     return None if row is None else _stored(row)
 
@@ -124,7 +132,8 @@ def due(tables: Tables) -> StoredBundle | None:
 def due_run(tables: Tables, *, most: int, most_bytes: int) -> list[StoredBundle]:
     """The first due bundles of the chain, of one epoch, at most so many and so heavy; the first one always."""
     rows = tables.execute(
-        f"SELECT {_COLUMNS} FROM bundles WHERE state IN ({_DUE}) ORDER BY epoch, sequence LIMIT ?", (most,)
+        f"SELECT {_COLUMNS} FROM bundles AS b WHERE {_IS_DUE} AND {_MAY_SEND} ORDER BY epoch, sequence LIMIT ?",
+        (most,),
     )
     run: list[StoredBundle] = []
     weight = 0
@@ -188,20 +197,38 @@ def note_offer(tables: Tables, bundle: StoredBundle, *, at: int) -> None:
     )
 
 
+def note_export(tables: Tables, bundle: StoredBundle) -> None:
+    """Commit that the bytes are about to be on a stick; why it has no receipt stays as it was."""
+    after = next_state(state(tables, bundle), BundleEvent.EXPORTED)
+    tables.execute(
+        "UPDATE bundles SET state = ? WHERE epoch = ? AND sequence = ?", (after, bundle.epoch, bundle.sequence)
+    )
+
+
 def unsent(tables: Tables) -> int:
     """How many bundles have no receipt."""
-    return int(tables.execute(f"SELECT count(*) FROM bundles WHERE state IN ({_DUE})").fetchone()[0])
+    return int(tables.execute(f"SELECT count(*) FROM bundles AS b WHERE {_IS_DUE}").fetchone()[0])
+
+
+def unsent_doses(tables: Tables) -> tuple[int, int | None]:
+    """How many signed doses have no receipt, and when the oldest of their bundles was sealed (epoch seconds UTC)."""
+    row = tables.execute(
+        "SELECT coalesce(sum(p.doses), 0), min(b.created_at) FROM bundles AS b JOIN passes AS p USING (pass_id)"
+        f" WHERE {_IS_DUE}"
+    ).fetchone()
+    return int(row[0]), row[1]
 
 
 def lines(tables: Tables, *, limit: int = 200) -> list[BundleLine]:
     """The outbox for people: what has no receipt first, then the newest delivered ones."""
-    rows = tables.execute(f"{_LINE} ORDER BY b.state NOT IN ({_DUE}), b.epoch DESC, b.sequence DESC LIMIT ?", (limit,))
+    order = f"b.state NOT IN ({_DUE}), b.epoch DESC, b.sequence DESC"
+    rows = tables.execute(f"{_LINE} WHERE {_NOT_LEFT} ORDER BY {order} LIMIT ?", (limit,))
     return [_line(row) for row in rows]
 
 
 def due_lines(tables: Tables, *, limit: int) -> list[BundleLine]:
     """What has no receipt alone, oldest first: read over an index, however many bundles were delivered."""
-    rows = tables.execute(f"{_LINE} WHERE b.state IN ({_DUE}) ORDER BY b.epoch, b.sequence LIMIT ?", (limit,))
+    rows = tables.execute(f"{_LINE} WHERE {_IS_DUE} ORDER BY b.epoch, b.sequence LIMIT ?", (limit,))
     return [_line(row) for row in rows]
 
 
@@ -234,4 +261,5 @@ def _line(row: Sequence[Any]) -> BundleLine:
         problem=row[10],
         admitted_at=row[11],
         outcome=row[12],
+        exported_at=row[13],
     )

@@ -61,11 +61,16 @@ def add_request(tables: Tables, new: NewRequest) -> int:
 
 
 def requests(tables: Tables) -> list[Request]:
-    """Every request with how far its bundle is, the oldest first."""
+    """Every request with how far its bundle is, the oldest first.
+
+    One whose bundle was left behind in an ended epoch is none any more: its proof names that epoch.
+    """
     rows = tables.execute(
         "SELECT q.serial, q.thumbprint, q.officer, q.asked_at, b.state, r.admitted_at, r.outcome"
         " FROM registration_requests AS q JOIN bundles AS b ON b.epoch = q.epoch AND b.sequence = q.sequence"
-        " LEFT JOIN receipts AS r ON r.epoch = q.epoch AND r.sequence = q.sequence ORDER BY q.number"
+        " LEFT JOIN receipts AS r ON r.epoch = q.epoch AND r.sequence = q.sequence"
+        " WHERE NOT EXISTS (SELECT 1 FROM left_bundles AS x WHERE x.epoch = q.epoch AND x.sequence = q.sequence)"
+        " ORDER BY q.number"
     )
     return [
         Request(
@@ -108,6 +113,20 @@ def known_list(tables: Tables) -> KnownList | None:
             for one in rows
         ),
     )
+
+
+def oldest_revocations(tables: Tables, *, now: int) -> tuple[int, int | None] | None:
+    """When the list of revocations was made by which a registered certificate is judged, and when its next is due.
+
+    Of several certificates the one of which the oldest is known; those that have ended at `now` (epoch seconds UTC) say
+    nothing. None where no list is known.
+    """
+    row = tables.execute(
+        "SELECT crl_at, crl_until FROM registered_certificates WHERE state = 'registered' AND crl_at IS NOT NULL"
+        " AND coalesce(not_after, ?1) >= ?1 AND coalesce(valid_until, ?1) >= ?1 ORDER BY crl_at LIMIT 1",
+        (now,),
+    ).fetchone()
+    return None if row is None else (int(row[0]), row[1])
 
 
 def list_number(tables: Tables) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edge.domain.outbox import BundleState
+from edge.store import node_epochs
 from edge.store.database import Tables
 
 _COLUMNS: Final = "c.day, c.revision, c.closed_at, c.closed_by, c.body, c.epoch, c.sequence"
@@ -87,12 +88,13 @@ def bundles_of_closings(tables: Tables) -> list[tuple[int, int]]:
 
 
 def sent(tables: Tables, closing: StoredClosing) -> Sent:
-    """How far the sheet's bundle is."""
+    """How far the sheet's bundle is, or the one into which it was sealed again."""
+    place = node_epochs.places(tables, closing.epoch, closing.sequence)[-1]
     row = tables.execute(
         "SELECT b.state, r.admitted_at FROM bundles AS b"
         " LEFT JOIN receipts AS r ON r.epoch = b.epoch AND r.sequence = b.sequence"
         " WHERE b.epoch = ? AND b.sequence = ?",
-        (closing.epoch, closing.sequence),
+        place,
     ).fetchone()
     return Sent(BundleState(row[0]), row[1])
 

@@ -65,16 +65,19 @@ _SIGNING: Final = (
 def add(tables: Tables, new: NewSigning, verdicts: Sequence[Verdict]) -> int:
     """Keep what the hub signed, and let the doses of its handover stand as delivered; returns how many do.
 
-    The same statement for the same handover again changes nothing.
+    The same statement for the same handover again changes nothing, unless the centre has lost the receipt that is held:
+    then the new one takes its place.
 
     Args:
         verdicts: one for each of `new.sequences`.
     """
     known = tables.execute(
-        "SELECT 1 FROM delegated_signings WHERE handover_id = ? AND statement = ?", (new.handover_id, new.statement)
+        "SELECT g.signing_id, EXISTS (SELECT 1 FROM lost_signings AS l WHERE l.signing_id = g.signing_id"
+        " AND l.receipt = g.receipt) FROM delegated_signings AS g WHERE g.handover_id = ? AND g.statement = ?",
+        (new.handover_id, new.statement),
     ).fetchone()
     if known is not None:
-        return 0
+        return _signed_again(tables, known[0], new, verdicts) if known[1] else 0
     signing_id = int(tables.execute("SELECT coalesce(max(signing_id), 0) + 1 FROM delegated_signings").fetchone()[0])
     tables.execute(
         "INSERT INTO delegated_signings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -91,6 +94,18 @@ def add(tables: Tables, new: NewSigning, verdicts: Sequence[Verdict]) -> int:
             new.taken_at,
         ),
     )
+    return _stand_signed(tables, signing_id, new, verdicts)
+
+
+def _signed_again(tables: Tables, signing_id: int, new: NewSigning, verdicts: Sequence[Verdict]) -> int:
+    tables.execute(
+        "UPDATE delegated_signings SET verdicts = ?, receipt = ?, taken_at = ? WHERE signing_id = ?",
+        (new.verdicts, new.receipt, new.taken_at, signing_id),
+    )
+    return _stand_signed(tables, signing_id, new, verdicts)
+
+
+def _stand_signed(tables: Tables, signing_id: int, new: NewSigning, verdicts: Sequence[Verdict]) -> int:
     said = dict(zip(new.sequences, verdicts, strict=True))
     signed = [
         sequence
@@ -109,10 +124,13 @@ def add(tables: Tables, new: NewSigning, verdicts: Sequence[Verdict]) -> int:
 
 
 def keep_back(tables: Tables, digest: bytes, sequences: Sequence[int], *, reason: str, said_by: str, at: int) -> None:
-    """Keep what the hub said of doses that it does not sign."""
+    """Keep what the hub said of doses that it does not sign, once: a restored centre says it again."""
+    told = (digest, json.dumps(list(sequences)), reason)
     tables.execute(
-        "INSERT INTO handed_back (digest, is_ours, sequences, reason, said_by, said_at) VALUES (?, 0, ?, ?, ?, ?)",
-        (digest, json.dumps(list(sequences)), reason, said_by, at),
+        "INSERT INTO handed_back (digest, is_ours, sequences, reason, said_by, said_at) SELECT ?1, 0, ?2, ?3, ?4, ?5"
+        " WHERE NOT EXISTS (SELECT 1 FROM handed_back"
+        " WHERE digest = ?1 AND is_ours = 0 AND sequences = ?2 AND reason = ?3)",
+        (*told, said_by, at),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from edge.domain.dosing import DoseFacts
-from edge.store import node_identity
+from edge.store import dose_numbers, node_identity
 from edge.store.database import Tables
 from edge.store.people import RECIPIENT_COLUMNS, PersonId, recipient_of
 from sync_protocol.days import local_day
@@ -68,7 +68,7 @@ def add(
 
     IntegrityError where `submission` or `replaces` is there already: the caller looks first, in the same transaction.
     """
-    sequence = last_sequence(tables) + 1
+    sequence = next_sequence(tables)
     tables.execute(
         "INSERT INTO doses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -108,9 +108,12 @@ def submitted(tables: Tables, submission: str) -> StoredDose | None:
 
 
 def replaced_by(tables: Tables, sequence: int) -> int | None:
-    """The version that replaces this one, if there is one."""
-    row = tables.execute("SELECT sequence FROM doses WHERE replaces = ?", (sequence,)).fetchone()
-    return None if row is None else int(row[0])
+    """The version that replaces this one, or the same dose under a new number; if there is one."""
+    row = tables.execute("SELECT max(sequence) FROM doses WHERE replaces = ?", (sequence,)).fetchone()
+    if row[0] is not None:
+        return int(row[0])
+    taken = dose_numbers.find_taken(tables, sequence)
+    return None if taken is None else taken.again
 
 
 def of_person(tables: Tables, person_id: PersonId, *, with_replaced: bool = False) -> list[StoredDose]:
@@ -128,6 +131,11 @@ def of_day(tables: Tables, day: str, *, limit: int = 20_000) -> list[StoredDose]
         f"SELECT {_COLUMNS} FROM live_doses AS d WHERE d.given_day = ? ORDER BY d.sequence LIMIT ?", (day, limit)
     )
     return [_stored(row) for row in rows]
+
+
+def next_sequence(tables: Tables) -> int:
+    """The number that the next dose gets: above every one of this store, and not below what the centre has reserved."""
+    return max(last_sequence(tables) + 1, dose_numbers.floor(tables))
 
 
 def last_sequence(tables: Tables) -> int:

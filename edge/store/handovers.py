@@ -36,7 +36,11 @@ class NewHandover:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoredHandover:
-    """A handover with where its bundle stands; `admitted_at` by the centre's clock, None before its receipt."""
+    """A handover with where its bundle stands.
+
+    `admitted_at` is by the centre's clock, None before its receipt; `is_left` says that the bundle stayed behind in an
+    epoch of the node that has ended.
+    """
 
     handover_id: int
     epoch: int
@@ -57,12 +61,14 @@ class StoredHandover:
     state: BundleState
     admitted_at: int | None
     outcome: str
+    is_left: bool
 
 
 _COLUMNS: Final = (
     "h.handover_id, h.epoch, h.bundle, h.digest, h.hub, h.hub_name, h.hub_node, h.hub_key, h.first_day, h.last_day,"
     " h.people, h.doses, h.reason, h.asks_day, h.handed_by, h.handed_at, b.state, r.admitted_at,"
-    " coalesce(r.outcome, '')"
+    " coalesce(r.outcome, ''),"
+    " EXISTS (SELECT 1 FROM left_bundles AS x WHERE x.epoch = h.epoch AND x.sequence = h.bundle)"
 )
 _FROM: Final = (
     "FROM handovers AS h JOIN bundles AS b ON b.epoch = h.epoch AND b.sequence = h.bundle"
@@ -189,4 +195,4 @@ def moves(state: HandedState, event: HandedEvent) -> bool:
 
 
 def _stored(row: Sequence[Any]) -> StoredHandover:
-    return StoredHandover(*(*row[:16], BundleState(row[16]), *row[17:]))
+    return StoredHandover(*(*row[:16], BundleState(row[16]), *row[17:19], bool(row[19])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from edge.domain.outbox import BundleState
 from edge.domain.pass_journal import PassState
@@ -31,6 +31,13 @@ class DelegatedPass:
     admitted: int
     quarantined: int
     refused: int
+
+
+# What the centre says of a leaf now: the newest change, where its receipt has said something at all.
+_SAID: Final = (
+    "CASE l.verdict_state WHEN '' THEN '' ELSE coalesce((SELECT c.state FROM verdict_changes AS c"
+    " WHERE c.node = l.node AND c.sequence = l.sequence ORDER BY c.number DESC LIMIT 1), l.verdict_state) END"
+)
 
 
 def take(tables: Tables, pass_id: int, node: str, sequences: Sequence[int]) -> None:
@@ -88,9 +95,8 @@ def passes_made(tables: Tables, *, limit: int) -> list[DelegatedPass]:
     """The delegated passes of this node that were not given up, the newest first."""
     rows = tables.execute(
         "SELECT p.pass_id, p.batch_number, p.state, l.node, max(h.site), max(h.site_name), p.people, p.doses,"
-        " p.signer_name, p.claimed_at, b.state, sum(l.verdict_state = 'admitted'),"
-        " sum(l.verdict_state = 'quarantined'), sum(l.verdict_state = 'refused')"
-        " FROM passes AS p JOIN delegated_leaves AS l ON l.pass_id = p.pass_id"
+        f" p.signer_name, p.claimed_at, b.state, sum({_SAID} = 'admitted'), sum({_SAID} = 'quarantined'),"
+        f" sum({_SAID} = 'refused') FROM passes AS p JOIN delegated_leaves AS l ON l.pass_id = p.pass_id"
         " JOIN site_handovers AS h ON h.handover_id = l.handover_id"
         " LEFT JOIN bundles AS b ON b.pass_id = p.pass_id WHERE p.purpose = 'delegated' AND p.state <> 'abandoned'"
         " GROUP BY p.pass_id ORDER BY p.pass_id DESC LIMIT ?",

@@ -1,7 +1,7 @@
-"""Libraries that load numpy wherever it is installed, although nothing of ours hands them anything of it.
+"""sqlite-utils, which loads numpy wherever it is installed, although nothing of ours hands it anything of it.
 
 numpy is for issuing health certificates at the centre; a node would carry its 16 MB for nothing. So it is hidden for
-the moment in which these libraries are loaded first, and there again for whoever asks for it afterwards.
+the moment in which the library is loaded first, and there again for whoever asks for it afterwards.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ def _hidden(name: str) -> Iterator[None]:
 
 
 with _hidden("numpy"):
-    import openpyxl
     import sqlite_utils
 
-__all__ = ["openpyxl", "sqlite_utils"]
+__all__ = ["sqlite_utils"]

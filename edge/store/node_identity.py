@@ -26,6 +26,14 @@ class NodeCodes:
     facility: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChainStart:
+    """The key that signed the bundles of an epoch, and the digest that its first one names (32 bytes)."""
+
+    node_key: PublicKey
+    predecessor: bytes
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class NodeIdentity:
     """The node as enrolled, or as it asks to be. It holds keys, so its representation shows only the code.
@@ -40,7 +48,8 @@ class NodeIdentity:
         sealing_key: bundles are sealed to it, P-256.
         ledger_key: signs heads and receipts.
         enrolment_file, request, sealed_request: bytes as they were and as they are sent.
-        request_digest: SHA-256 of `request`, 32 bytes: what the first bundle names as its predecessor.
+        request_digest: 32 bytes, what the first bundle of the epoch names as its predecessor: SHA-256 of `request`, or
+            of the request for a new epoch.
         enrolled_at: epoch seconds UTC of the verified answer, or None.
     """
 
@@ -104,8 +113,8 @@ def ask(tables: Tables, identity: NodeIdentity, *, at: int) -> None:
             identity.facility_name,
             identity.centre_url,
             0,
-            _private(identity.node_key),
-            _private(identity.opening_key),
+            private_bytes(identity.node_key),
+            private_bytes(identity.opening_key),
             encode_public_key(identity.publisher_key),
             encode_public_key(identity.sealing_key),
             encode_public_key(identity.ledger_key),
@@ -123,6 +132,51 @@ def confirm(tables: Tables, *, epoch: int, at: int) -> None:
     tables.execute("UPDATE node SET epoch = ?, enrolled_at = ? WHERE enrolled_at IS NULL", (epoch, at))
 
 
+def begin_epoch(
+    tables: Tables,
+    identity: NodeIdentity,
+    *,
+    epoch: int,
+    node_key: ec.EllipticCurvePrivateKey,
+    opening_key: ec.EllipticCurvePrivateKey,
+    predecessor: bytes,
+    at: int,
+) -> None:
+    """End the present epoch and go on in a new one with fresh keys.
+
+    Args:
+        identity: the node as it was until now.
+        predecessor: what the first bundle of the new epoch names, 32 bytes.
+    """
+    tables.execute(
+        "INSERT INTO past_epochs VALUES (?, ?, ?, ?, ?)",
+        (
+            identity.epoch,
+            encode_public_key(identity.node_key.public_key()),
+            private_bytes(identity.opening_key),
+            identity.request_digest,
+            at,
+        ),
+    )
+    tables.execute(
+        "UPDATE node SET epoch = ?, node_key = ?, opening_key = ?, request_digest = ?",
+        (epoch, private_bytes(node_key), private_bytes(opening_key), predecessor),
+    )
+
+
+def chain_start(tables: Tables, identity: NodeIdentity, epoch: int) -> ChainStart | None:
+    """With which key an epoch of this node was signed and where it began; None for one that it never had."""
+    if epoch == identity.epoch:
+        return ChainStart(identity.node_key.public_key(), identity.request_digest)
+    row = tables.execute("SELECT node_key, predecessor FROM past_epochs WHERE epoch = ?", (epoch,)).fetchone()
+    return None if row is None else ChainStart(load_public_key(row[0]), bytes(row[1]))
+
+
+def past_opening_keys(tables: Tables) -> list[ec.EllipticCurvePrivateKey]:
+    """The opening keys of epochs that have ended: a stick may still bring what was sealed to them."""
+    return [load_private(row[0]) for row in tables.execute("SELECT opening_key FROM past_epochs ORDER BY epoch DESC")]
+
+
 def _identity(row: Sequence[Any]) -> NodeIdentity:
     return NodeIdentity(
         node=row[0],
@@ -130,8 +184,8 @@ def _identity(row: Sequence[Any]) -> NodeIdentity:
         facility_name=row[2],
         centre_url=row[3],
         epoch=row[4],
-        node_key=_load_private(row[5]),
-        opening_key=_load_private(row[6]),
+        node_key=load_private(row[5]),
+        opening_key=load_private(row[6]),
         publisher_key=load_public_key(row[7]),
         sealing_key=load_ec_public_key(row[8]),
         ledger_key=load_public_key(row[9]),
@@ -143,12 +197,14 @@ def _identity(row: Sequence[Any]) -> NodeIdentity:
     )
 
 
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+def private_bytes(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A key of the node as it is stored, PKCS #8 DER."""
     # Unencrypted inside the encrypted store: whoever opens the store may use the node's keys, nobody else.
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _load_private(der: bytes) -> ec.EllipticCurvePrivateKey:
+def load_private(der: bytes) -> ec.EllipticCurvePrivateKey:
+    """A key of the node from what `private_bytes` gave."""
     key = load_der_private_key(der, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     return key

@@ -77,8 +77,13 @@ def next_batch_number(tables: Tables) -> int:
 
 
 def latest_claim(tables: Tables) -> int:
-    """The newest time that a statement of this node claims (epoch seconds), or 0: claims never go back."""
-    row = tables.execute("SELECT coalesce(max(claimed_at), 0) FROM passes WHERE statement IS NOT NULL").fetchone()
+    """The newest time that a statement of this node claims (epoch seconds), or 0: claims never go back.
+
+    What the centre has refused counts no more: its claim may have been the very fault.
+    """
+    row = tables.execute(
+        "SELECT coalesce(max(claimed_at), 0) FROM passes WHERE state IN ('signed', 'sealed')"
+    ).fetchone()
     return int(row[0])
 
 
@@ -173,15 +178,33 @@ def doubled(tables: Tables) -> list[int]:
 
 
 def not_free(tables: Tables, sequences: Sequence[int]) -> list[int]:
-    """Which of these doses cannot go into a batch now: leaves of a live one, versions replaced or handed over."""
+    """Which of these doses cannot go into a batch now: leaves of a live one, versions replaced or handed over.
+
+    Neither can those whose number is at the centre.
+    """
     rows = tables.execute(
         "SELECT w.value FROM json_each(?) AS w"
         " WHERE EXISTS (SELECT 1 FROM pass_leaves AS l WHERE l.sequence = w.value AND l.live = 1)"
         " OR EXISTS (SELECT 1 FROM doses AS r WHERE r.replaces = w.value)"
-        " OR EXISTS (SELECT 1 FROM handed_doses AS h WHERE h.sequence = w.value AND h.state IN ('handed', 'signed'))",
+        " OR EXISTS (SELECT 1 FROM handed_doses AS h WHERE h.sequence = w.value AND h.state IN ('handed', 'signed'))"
+        " OR EXISTS (SELECT 1 FROM held_doses AS o WHERE o.sequence = w.value)"
+        " OR EXISTS (SELECT 1 FROM taken_doses AS t WHERE t.sequence = w.value)",
         (json.dumps(list(sequences)),),
     )
     return [int(row[0]) for row in rows]
+
+
+def admitted_late(tables: Tables, sequences: Sequence[int]) -> list[tuple[int, bytes]]:
+    """The batches with any of these doses that were refused once and have a receipt now: (pass, answer), by number."""
+    rows = tables.execute(
+        "SELECT DISTINCT p.pass_id, r.answer FROM json_each(?) AS w JOIN pass_leaves AS l ON l.sequence = w.value"
+        " JOIN passes AS p ON p.pass_id = l.pass_id AND p.state = 'released'"
+        " JOIN bundles AS b ON b.pass_id = p.pass_id"
+        " JOIN receipts AS r ON r.epoch = b.epoch AND r.sequence = b.sequence AND r.outcome = 'admitted'"
+        " ORDER BY p.pass_id",
+        (json.dumps(list(sequences)),),
+    )
+    return [(int(row[0]), bytes(row[1])) for row in rows]
 
 
 def existing(tables: Tables, sequences: Sequence[int]) -> list[int]:

@@ -62,6 +62,41 @@ def replace(tables: Tables, pack: PopulationPack, *, at: int) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PackGap:
+    """A version that the centre has and this node could not make of the one held: why, and when (epoch seconds UTC)."""
+
+    version: int
+    code: str
+    missed_at: int
+
+
+def content(tables: Tables) -> tuple[bytes, dict[TagKind, bytes]]:
+    """The key of the pack that holds and its tags by kind, to make the next version; the caller has asked `state`."""
+    row = tables.execute("SELECT pack_key FROM population_pack").fetchone()
+    if row is None:
+        raise LookupError("no population pack in the store")
+    pieces: dict[TagKind, list[bytes]] = {kind: [] for kind in TagKind}
+    for kind, tags in tables.execute("SELECT kind, tags FROM population_tags ORDER BY kind, first_byte"):
+        pieces[TagKind(kind)].append(bytes(tags))
+    return bytes(row[0]), {kind: b"".join(found) for kind, found in pieces.items()}
+
+
+def note_gap(tables: Tables, gap: PackGap) -> None:
+    """Keep that a version was missed, in the place of an earlier one."""
+    tables.execute("DELETE FROM population_gaps")
+    tables.execute("INSERT INTO population_gaps VALUES (1, ?, ?, ?)", (gap.version, gap.code, gap.missed_at))
+
+
+def gap(tables: Tables) -> PackGap | None:
+    """The version that was missed; None once a pack as new holds, however it came."""
+    row = tables.execute(
+        "SELECT g.version, g.code, g.missed_at FROM population_gaps AS g"
+        " WHERE NOT EXISTS (SELECT 1 FROM population_pack AS p WHERE p.version >= g.version)"
+    ).fetchone()
+    return None if row is None else PackGap(*row)
+
+
 class StoredPack:
     """Asks the pack in the store. Use it inside one `read()` or `write_transaction()`.
 

@@ -15,6 +15,11 @@ from sync_protocol.receipt import VerifiedReceipt
 
 # A broken proxy may answer nonsense every minute; the first ones tell the story.
 EVIDENCE_ROWS: Final = 200
+# Every head that was verified and is kept: those of the receipts, and the newest one that a statement brought.
+_HEADS: Final = (
+    "SELECT head_epoch, head_size, head_root, head_at FROM receipts"
+    " UNION ALL SELECT head_epoch, head_size, head_root, head_at FROM contacts"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,16 @@ class StoredReceipt:
     outcome: str
     head: Checkpoint
     received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer that did not hold, as it came; its `sequence` is 0 for what the centre said of itself at a contact."""
+
+    at: int
+    sequence: int
+    code: str
+    answer: bytes
 
 
 def add(tables: Tables, bundle: StoredBundle, receipt: VerifiedReceipt, *, answer: bytes, at: int) -> None:
@@ -51,18 +66,29 @@ def add(tables: Tables, bundle: StoredBundle, receipt: VerifiedReceipt, *, answe
 
 
 def known_head(tables: Tables) -> Checkpoint | None:
-    """The newest head of the ledger that this node has verified, or None before the first receipt."""
+    """The newest head of the ledger that this node has verified, in a receipt or a statement; None before the first."""
     row = tables.execute(
-        "SELECT head_epoch, head_size, head_root, head_at FROM receipts"
-        " ORDER BY head_epoch DESC, head_size DESC LIMIT 1"
+        f"SELECT head_epoch, head_size, head_root, head_at FROM ({_HEADS}) ORDER BY head_epoch DESC, head_size DESC"
+        " LIMIT 1"
     ).fetchone()
-    return None if row is None else Checkpoint(epoch=row[0], size=row[1], root=row[2], at=row[3])
+    return None if row is None else Checkpoint(epoch=row[0], size=row[1], root=bytes(row[2]), at=row[3])
+
+
+def heads(tables: Tables) -> list[Checkpoint]:
+    """Every head of the ledger that was verified and that no epoch has superseded."""
+    rows = tables.execute(f"SELECT DISTINCT head_epoch, head_size, head_root, head_at FROM ({_HEADS})")
+    return [Checkpoint(epoch=row[0], size=row[1], root=bytes(row[2]), at=row[3]) for row in rows]
+
+
+def places(tables: Tables) -> list[tuple[int, int]]:
+    """The places (epoch, sequence) of all bundles with a receipt, in the order of the chain."""
+    return [(row[0], row[1]) for row in tables.execute("SELECT epoch, sequence FROM receipts ORDER BY epoch, sequence")]
 
 
 def root_at(tables: Tables, *, epoch: int, size: int) -> bytes | None:
     """The root (32 bytes) that the centre signed for this size before, if it did."""
     row = tables.execute(
-        "SELECT head_root FROM receipts WHERE head_epoch = ? AND head_size = ? LIMIT 1", (epoch, size)
+        f"SELECT head_root FROM ({_HEADS}) WHERE head_epoch = ? AND head_size = ? LIMIT 1", (epoch, size)
     ).fetchone()
     return None if row is None else bytes(row[0])
 
@@ -70,7 +96,8 @@ def root_at(tables: Tables, *, epoch: int, size: int) -> bytes | None:
 def contradicting_heads(tables: Tables) -> list[tuple[int, int]]:
     """(epoch, size) of heads for which two roots were signed: there must be none."""
     rows = tables.execute(
-        "SELECT head_epoch, head_size FROM receipts GROUP BY head_epoch, head_size HAVING count(DISTINCT head_root) > 1"
+        f"SELECT head_epoch, head_size FROM ({_HEADS}) GROUP BY head_epoch, head_size"
+        " HAVING count(DISTINCT head_root) > 1"
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -98,6 +125,24 @@ def keep_evidence(tables: Tables, bundle: StoredBundle, *, code: str, answer: by
     )
 
 
+def kept_answers(tables: Tables) -> list[KeptAnswer]:
+    """Every answer that did not hold, oldest first."""
+    rows = tables.execute("SELECT at, sequence, code, answer FROM evidence ORDER BY evidence_id")
+    return [KeptAnswer(row[0], row[1], row[2], bytes(row[3])) for row in rows]
+
+
+def all_receipts(tables: Tables) -> list[StoredReceipt]:
+    """Every verified receipt, in the order of the chain."""
+    return [found for place in places(tables) if (found := find(tables, *place)) is not None]
+
+
 def evidence_count(tables: Tables) -> int:
-    """How many such answers are kept."""
-    return int(tables.execute("SELECT count(*) FROM evidence").fetchone()[0])
+    """How many such answers, and other words of the centre that contradict its own, no epoch of the ledger explains.
+
+    An epoch is obeyed only where it agrees with every head that still stands: what came before it was explained by it.
+    """
+    row = tables.execute(
+        "SELECT (SELECT count(*) FROM evidence WHERE at > t.at) + (SELECT count(*) FROM contradictions WHERE at > t.at)"
+        " FROM (SELECT coalesce(max(taken_at), -1) AS at FROM ledger_epochs) AS t"
+    ).fetchone()
+    return int(row[0])

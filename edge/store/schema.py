@@ -20,6 +20,13 @@ from edge.store.migrations import (
     m0007_certificates,
     m0008_handovers,
     m0009_approvals,
+    m0010_contacts,
+    m0011_passports,
+    m0012_carried,
+    m0013_node_epochs,
+    m0014_ledger_epochs,
+    m0015_clock,
+    m0016_exchanges,
 )
 from edge.store.migrations.migration import Migration
 
@@ -33,6 +40,13 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0007_certificates.MIGRATION,
     m0008_handovers.MIGRATION,
     m0009_approvals.MIGRATION,
+    m0010_contacts.MIGRATION,
+    m0011_passports.MIGRATION,
+    m0012_carried.MIGRATION,
+    m0013_node_epochs.MIGRATION,
+    m0014_ledger_epochs.MIGRATION,
+    m0015_clock.MIGRATION,
+    m0016_exchanges.MIGRATION,
 )
 
 _STEPS = """

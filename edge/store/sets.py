@@ -41,6 +41,14 @@ def newest_version(tables: Tables, kind: StoredSetKind) -> int:
     return int(row[0])
 
 
+def newest_end(tables: Tables, kind: StoredSetKind) -> int | None:
+    """Until when the set that holds is good (epoch seconds UTC), or None without one."""
+    row = tables.execute(
+        "SELECT expires_at FROM signed_sets WHERE kind = ? ORDER BY version DESC LIMIT 1", (kind,)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def add(tables: Tables, new: StoredSet) -> bool:
     """Store a newer version; return False, with nothing written, if the store has this one or a later one."""
     if new.version <= newest_version(tables, new.kind):

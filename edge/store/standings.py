@@ -22,6 +22,8 @@ from sync_protocol.verdict import Verdict, VerdictState
 _OPEN: Final = "open"
 # With a delegated signer; when its signature comes back the dose stands like one that was delivered.
 _HANDED: Final = "handed"
+# Its number is another dose's at the centre: it is recorded again, and neither signed nor sent as it is.
+_TAKEN: Final = "taken"
 _COLUMNS: Final = "s.identity_state, s.is_late, s.is_correction, s.stage, s.verdict_state, s.verdict_code"
 # Later than every day that can be written.
 _NO_END: Final = "9999-12-31"
@@ -29,15 +31,24 @@ _NO_END: Final = "9999-12-31"
 # What `standings` must hold, from the tables that it is derived from.
 _DERIVED: Final = """
 SELECT d.sequence, d.person_id, d.given_day, d.given_at, d.product, d.lot, p.identity_state, d.late_reason <> '',
-    d.replaces IS NOT NULL, CASE WHEN l.sequence IS NOT NULL THEN coalesce(b.state, 'open')
+    d.replaces IS NOT NULL, CASE WHEN t.sequence IS NOT NULL THEN 'taken' WHEN o.sequence IS NOT NULL THEN 'receipted'
+        WHEN l.sequence IS NOT NULL THEN coalesce(b.state, 'open')
         WHEN h.state = 'signed' THEN 'receipted' WHEN h.state = 'handed' THEN 'handed' ELSE '' END,
-    coalesce(v.state, h.verdict_state, ''), coalesce(v.code, h.verdict_code, '')
+    CASE WHEN t.sequence IS NOT NULL THEN 'refused' WHEN coalesce(o.verdict_state, v.state, h.verdict_state, '') = ''
+        THEN '' ELSE coalesce(c.state, o.verdict_state, v.state, h.verdict_state) END,
+    CASE WHEN t.sequence IS NOT NULL THEN 'dose-repeated'
+        WHEN coalesce(o.verdict_state, v.state, h.verdict_state, '') = '' THEN ''
+        ELSE coalesce(c.code, o.verdict_code, v.code, h.verdict_code) END
 FROM live_doses AS d
 JOIN people AS p ON p.person_id = d.person_id
 LEFT JOIN pass_leaves AS l ON l.sequence = d.sequence AND l.live = 1
 LEFT JOIN bundles AS b ON b.pass_id = l.pass_id
 LEFT JOIN verdicts AS v ON v.epoch = b.epoch AND v.bundle = b.sequence AND v.dose = d.sequence
 LEFT JOIN handed_doses AS h ON h.sequence = d.sequence AND h.state IN ('handed', 'signed')
+LEFT JOIN verdict_changes AS c ON c.is_own = 1 AND c.sequence = d.sequence AND c.number = (
+    SELECT max(n.number) FROM verdict_changes AS n WHERE n.is_own = 1 AND n.sequence = d.sequence)
+LEFT JOIN held_doses AS o ON o.sequence = d.sequence
+LEFT JOIN taken_doses AS t ON t.sequence = d.sequence
 """
 _KEY: Final = "given_day, product, lot, identity_state, is_late, is_correction, stage, verdict_state, verdict_code"
 
@@ -51,6 +62,11 @@ def standings(tables: Tables, *, facility: str, day: str = "") -> list[Standing]
 def of_person(tables: Tables, person_id: PersonId, *, facility: str) -> list[Standing]:
     """The newest versions of a person's doses, by sequence."""
     return _select(tables, "WHERE s.person_id = ?", (person_id,), facility=facility)
+
+
+def of_sequence(tables: Tables, sequence: int, *, facility: str) -> Standing | None:
+    """Where this newest version of a dose stands; None for one that was replaced, or that there is not."""
+    return next(iter(_select(tables, "WHERE s.sequence = ?", (sequence,), facility=facility)), None)
 
 
 def verdict_state(tables: Tables, sequence: int) -> str:
@@ -136,7 +152,7 @@ def from_row(row: Sequence[Any], facility: str) -> Standing:
             is_handed=stage == _HANDED,
         ),
         in_open_pass=stage == _OPEN,
-        bundle=None if stage in ("", _OPEN, _HANDED) else BundleState(stage),
+        bundle=None if stage in ("", _OPEN, _HANDED, _TAKEN) else BundleState(stage),
         verdict=None
         if not verdict_state
         else Verdict(VerdictState(verdict_state), Code(verdict_code) if verdict_code else None),

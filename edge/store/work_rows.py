@@ -96,8 +96,11 @@ def _dose(row: Sequence[Any]) -> ListedDose:
 def _answered(tables: Tables, sequences: Iterable[int]) -> dict[int, int]:
     """When the centre answered about each of these doses last, by its own clock."""
     rows = tables.execute(
-        "SELECT v.dose, max(r.admitted_at) FROM json_each(?) AS w JOIN verdicts AS v ON v.dose = w.value"
-        " JOIN receipts AS r ON r.epoch = v.epoch AND r.sequence = v.bundle GROUP BY v.dose",
+        "SELECT dose, max(at) FROM ("
+        "SELECT v.dose AS dose, r.admitted_at AS at FROM json_each(?1) AS w JOIN verdicts AS v ON v.dose = w.value"
+        " JOIN receipts AS r ON r.epoch = v.epoch AND r.sequence = v.bundle UNION ALL"
+        " SELECT c.sequence, c.changed_at FROM json_each(?1) AS w JOIN verdict_changes AS c"
+        " ON c.is_own = 1 AND c.sequence = w.value) GROUP BY dose",
         (json.dumps(list(sequences)),),
     )
     return {int(row[0]): int(row[1]) for row in rows}

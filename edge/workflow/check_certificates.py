@@ -41,9 +41,8 @@ def _list_findings(tables: Tables) -> Iterator[tuple[str, str]]:
     signed = dict(feed.all_items(tables))
     try:
         item = verify_item(signed[number], identity.publisher_key, node=identity.node)
-        is_same = (
-            item.kind is FeedKind.REGISTRATIONS and parse_registrations(item.body).certificates == held.certificates
-        )
+        listed = parse_registrations(feed.whole_body(tables, item))
+        is_same = item.kind is FeedKind.REGISTRATIONS and listed.certificates == held.certificates
     except ProtocolError:
         is_same = False
     if not is_same:

@@ -7,7 +7,10 @@
 5. each bundle: the node's signature, its digest, its place in the chain, the batch inside it;
 6. each receipt: verified again from its bytes against the head that its bundle names; no head contradicts another;
 7. each sheet of a closed day: the body of its bundle, with the audit trail as it is (`check_closings`);
-8. each item of the feed (`check_feed`), and what is kept of certificates (`check_certificates`);
+8. each item of the feed (`check_feed`), and what is kept of certificates (`check_certificates`)
+   and of passports and verdicts (`check_news`),
+   and epochs of the ledger with the receipts that they took along (`check_ledger_epochs`), and of this node
+   (`check_node_epochs`);
 9. doses that were handed over, as a site and as a hub (`check_handovers`);
 10. what the store derives from these (where each dose stands, and how many) is what follows from them.
 
@@ -22,22 +25,39 @@ from dataclasses import dataclass
 
 from edge.domain.outbox import DELIVERED
 from edge.domain.pass_journal import LIVE, PassState
-from edge.store import audit, bundles, hub_passes, node_identity, passes, receipts, reports, standings, verdicts
+from edge.store import (
+    audit,
+    bundles,
+    hub_passes,
+    ledger_epochs,
+    node_epochs,
+    node_identity,
+    passes,
+    receipts,
+    reports,
+    standings,
+    verdicts,
+)
 from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.errors import StoreError
 from edge.store.node_identity import NodeIdentity
 from edge.store.passes import StoredPass
+from edge.workflow.admitted_late import verdicts_that_count
 from edge.workflow.check_certificates import certificate_findings
 from edge.workflow.check_closings import closing_findings
 from edge.workflow.check_feed import feed_findings
 from edge.workflow.check_handovers import delegated_findings, handover_findings
+from edge.workflow.check_ledger_epochs import epoch_findings
+from edge.workflow.check_news import news_findings
+from edge.workflow.check_node_epochs import node_epoch_findings
 from sync_protocol.batch import Purpose, parse_batch, prepare_batch, verify_batch
 from sync_protocol.bundle import BatchBody, BundleKind, encode_batch_body, parse_bundle, verify_bundle
 from sync_protocol.columns import unpack_doses
 from sync_protocol.errors import ProtocolError
+from sync_protocol.ledger_epoch import proven_from, superseding
 from sync_protocol.manifest import parse_statement
-from sync_protocol.receipt import verify_receipt
+from sync_protocol.receipt import verify_inclusion, verify_receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +123,9 @@ def check_store(database: Database) -> CheckReport:
         # (8)
         found += [Finding(subject, what) for subject, what in feed_findings(tables, identity)]
         found += [Finding(subject, what) for subject, what in certificate_findings(tables)]
+        found += [Finding(subject, what) for subject, what in news_findings(tables, identity)]
+        found += [Finding(subject, what) for subject, what in epoch_findings(tables, identity)]
+        found += [Finding(subject, what) for subject, what in node_epoch_findings(tables, identity)]
         # (9)
         found += [Finding(subject, what) for subject, what in handover_findings(tables, identity)]
         # (10)
@@ -156,7 +179,10 @@ def _check_pass(
 def _check_bundle(tables: Tables, stored: StoredBundle, identity: NodeIdentity) -> Iterator[Finding]:
     subject = f"bundle:{stored.epoch}/{stored.sequence}"
     try:
-        verified = verify_bundle(parse_bundle(stored.inner), identity.node_key.public_key())
+        if (start := node_identity.chain_start(tables, identity, stored.epoch)) is None:
+            yield Finding(subject, "this node never had its epoch")
+            return
+        verified = verify_bundle(parse_bundle(stored.inner), start.node_key)
     except ProtocolError as error:
         yield Finding(subject, str(error))
         return
@@ -166,12 +192,14 @@ def _check_bundle(tables: Tables, stored: StoredBundle, identity: NodeIdentity) 
     if (bundle.node, bundle.epoch, bundle.sequence) != (identity.node, stored.epoch, stored.sequence):
         yield Finding(subject, "its bytes name another place")
     before = bundles.find(tables, stored.epoch, stored.sequence - 1)
-    previous = identity.request_digest if before is None else before.digest
+    previous = start.predecessor if before is None else before.digest
     if bundle.previous != previous or stored.previous != previous:
         yield Finding(subject, "it does not name the bundle before it")
     if bundle.kind is not BundleKind.BATCH:
         return
-    carried = None if stored.pass_id is None else passes.find(tables, stored.pass_id)
+    left = node_epochs.find_left(tables, stored.epoch, stored.sequence)
+    pass_id = stored.pass_id if left is None else left.pass_id
+    carried = None if pass_id is None else passes.find(tables, pass_id)
     if carried is None or carried.statement is None:
         yield Finding(subject, "a batch without its pass")
         return
@@ -193,7 +221,8 @@ def _check_receipt(tables: Tables, stored: StoredBundle, identity: NodeIdentity)
     if receipt is None:
         return
     try:
-        known_head = parse_bundle(stored.inner).claimed.known_head
+        named, steps = parse_bundle(stored.inner).claimed.known_head, ledger_epochs.steps(tables)
+        until = verify_inclusion(receipt.answer, ledger_keys=[identity.ledger_key]).head.epoch
         verified = verify_receipt(
             receipt.answer,
             ledger_keys=[identity.ledger_key],
@@ -201,19 +230,25 @@ def _check_receipt(tables: Tables, stored: StoredBundle, identity: NodeIdentity)
             epoch=stored.epoch,
             sequence=stored.sequence,
             digest=stored.digest,
-            known_head=known_head,
+            known_head=None if named is None else proven_from(named, steps, until=until),
         )
     except ProtocolError as error:
         yield Finding(subject, str(error))
         return
+    if superseding(verified.head, steps) is not None:
+        yield Finding(subject, "the centre has declared that it lost this entry")
     if verified.head != receipt.head or str(verified.entry.outcome) != receipt.outcome:
         yield Finding(subject, "the row says something else than the receipt")
     if stored.pass_id is None or hub_passes.is_delegated(tables, stored.pass_id):
         return
-    leaves = passes.leaves(tables, stored.pass_id)
+    carried = passes.find(tables, stored.pass_id)
+    # Doses that the centre gave back once are not judged by a batch that they left.
+    is_released = carried is not None and carried.state is PassState.RELEASED
+    leaves = [] if is_released else passes.leaves(tables, stored.pass_id)[: len(verified.verdicts)]
+    counting = verdicts_that_count(tables, leaves, verified.verdicts[: len(leaves)], identity=identity)
     said = sorted(
         (dose, verdict.state.value, "" if verdict.code is None else verdict.code.value)
-        for dose, verdict in zip(leaves, verified.verdicts, strict=False)
+        for dose, verdict in zip(leaves, counting, strict=True)
     )
     if said != verdicts.of_bundle(tables, stored.epoch, stored.sequence):
         yield Finding(subject, "the verdicts are not those of the receipt")

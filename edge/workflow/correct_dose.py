@@ -12,6 +12,7 @@ from edge.store.database import Database
 from edge.store.people import PersonId
 from edge.workflow.begin_observation import hand_over
 from edge.workflow.record_dose import Recorded, history_of, require_confirmed
+from edge.workflow.renumber_dose import is_taken
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.errors import Code
 
@@ -64,6 +65,9 @@ def correct_dose(database: Database, correction: Correction, *, catalogue: Catal
             raise refuse(EdgeCode.DOSE_UNKNOWN, "dose")
         if doses.replaced_by(tables, old.sequence) is not None:
             raise refuse(EdgeCode.DOSE_REPLACED, "dose")
+        if is_taken(tables, old.sequence):
+            # A version that names this number would correct another dose at the centre.
+            raise refuse(Code.DOSE_REPEATED, "dose")
         person = people.get(tables, correction.person_id or old.person_id)
         if person is None:
             raise refuse(EdgeCode.PERSON_UNKNOWN, "person")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.domain.day_figures import Figures, count_kinds
-from edge.store import bundles, link, node_identity, passes, population, receipts, sets, standings
+from edge.store import bundles, ledger_epochs, link, node_identity, passes, population, receipts, sets, standings
 from edge.store.bundles import BundleLine
 from edge.store.database import Database
 from edge.store.errors import StoreCode, StoreError
@@ -27,6 +27,7 @@ class DayStatus:
         open_pass: the signing pass that is not finished, if there is one.
         signed_passes: statements signed; each took one operation of the token.
         evidence: answers kept because they did not verify.
+        sent_again: bundles that have to be received once more, since the centre has lost their receipts.
     """
 
     node: str
@@ -44,6 +45,7 @@ class DayStatus:
     catalogue_version: int
     pack_version: int
     evidence: int
+    sent_again: int
 
 
 def day_status(database: Database, policy: Policy, *, now: int, day: str = "") -> DayStatus:
@@ -82,6 +84,7 @@ def day_status(database: Database, policy: Policy, *, now: int, day: str = "") -
             catalogue_version=sets.newest_version(tables, StoredSetKind.CATALOGUE),
             pack_version=0 if pack is None else pack.version,
             evidence=receipts.evidence_count(tables),
+            sent_again=ledger_epochs.sent_again(tables),
         )
 
 
@@ -127,4 +130,5 @@ def as_json(status: DayStatus) -> dict[str, object]:
         "catalogue_version": status.catalogue_version,
         "pack_version": status.pack_version,
         "evidence": status.evidence,
+        "sent_again": status.sent_again,
     }

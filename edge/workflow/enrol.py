@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from edge.store import audit, node_identity, sets
+from edge.store import audit, dose_numbers, node_identity, sets
 from edge.store.database import Database
 from edge.store.errors import StoreCode, StoreError
 from edge.store.node_identity import NodeIdentity
@@ -95,7 +95,14 @@ def finish_enrolment(database: Database, api: CentralApi, *, at: int, by: str) -
         if asking.enrolled_at is not None:
             return asking
         node_identity.confirm(tables, epoch=answer.epoch, at=at)
-        details = f"epoch {answer.epoch}"
+        if answer.first_dose > 1:
+            # The centre holds doses of a store that was before this one; what was recorded since the request may carry
+            # their numbers.
+            dose_numbers.reserve(tables, answer.first_dose, epoch=answer.epoch, at=at)
+            for sequence in dose_numbers.open_sequences(tables):
+                if sequence < answer.first_dose:
+                    dose_numbers.take(tables, sequence, epoch=answer.epoch, at=at)
+        details = f"epoch {answer.epoch}, doses from {answer.first_dose}"
         audit.append(tables, audit.Action.ENROLLED, f"node:{identity.node}", actor=by, at=at, details=details)
         return node_identity.get(tables)
 

@@ -18,25 +18,23 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.domain.outbox import DELIVERED, DUE, BundleEvent, BundleState
-from edge.domain.pass_journal import PassState
-from edge.store import audit, bundles, hub_passes, link, node_identity, passes, receipts, verdicts
+from edge.store import audit, bundles, exchanges, link, node_identity, receipts
 from edge.store.audit import Action
 from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.node_identity import NodeIdentity
-from edge.workflow.hand_over import take_back_refused
-from edge.workflow.send_bundles import Progress, sending_of
-from edge.workflow.sign_delegated import wait_again
+from edge.workflow.exchange_progress import OnItsWay, Watch, phase_of
+from edge.workflow.notice_copy import note_copy
+from edge.workflow.send_bundles import sending_of
+from edge.workflow.settle_bundle import settle_bundle, subject_of, verify_answer
 from sync_protocol import limits
 from sync_protocol.api import CentralApi, NetworkError, RemoteProblem, encode_problem, parse_problem
-from sync_protocol.bundle import parse_bundle, verify_bundle
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.receipt import VerifiedReceipt, verify_receipt
+from sync_protocol.receipt import VerifiedReceipt
 from sync_protocol.sealing import Entropy
 from sync_protocol.transfer import Answered, PartAnswer, TurnedAway
 
 ACTOR: Final = "exchange"
-UNREACHED: Final = "network"
 # What one transfer carries at most: a few days of a site; its receipts come at the end of all of it.
 _RUN_BYTES: Final = 256 * 1024
 # A centre that is busy is not asked by everybody at the end of the same pause.
@@ -70,7 +68,7 @@ def exchange(
     *,
     now: Callable[[], int],
     entropy: Entropy,
-    progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> ExchangeResult:
     """Offer everything that is due.
 
@@ -78,7 +76,7 @@ def exchange(
         central: the centre, by whatever way.
         now: the clock; epoch seconds UTC.
         entropy: draws the jitter of the next try.
-        progress: told how far the run of bundles that is being sent has come, in bytes.
+        watch: told how far the run of bundles that is being sent has come.
 
     Returns:
         What was delivered; `problem` is set when the centre turned a bundle away, or answered what does not verify.
@@ -90,8 +88,11 @@ def exchange(
     result = ExchangeResult()
     with database.read() as tables:
         identity = node_identity.get(tables)
-    while not result.problem and (run := _next(database)):
-        answers = _offer(database, central, run, identity=identity, now=now, entropy=entropy, progress=progress)
+    begun = set[bytes]()
+    # What is still due after an answer without a problem waits for the next exchange: this one does not go in circles.
+    while not result.problem and (run := _next(database)) and run[0].digest not in begun:
+        begun.add(run[0].digest)
+        answers = _offer(database, central, run, identity=identity, now=now, entropy=entropy, watch=watch)
         for offered, found in zip(run, answers, strict=True):
             result = _take(database, offered, found, identity=identity, at=now(), result=result)
             if result.problem:
@@ -116,7 +117,7 @@ def _offer(
     identity: NodeIdentity,
     now: Callable[[], int],
     entropy: Entropy,
-    progress: Progress | None,
+    watch: Watch | None,
 ) -> Sequence[PartAnswer | RemoteProblem]:
     # (1) Commit point: from here on the centre may have the bundles. One that has its receipt from an exchange beside
     # this one is offered all the same; nothing comes of it.
@@ -126,8 +127,17 @@ def _offer(
                 continue
             bundles.note_offer(tables, due, at=now())
             if due.state is BundleState.SEALED:
-                audit.append(tables, Action.BUNDLE_SENT, _subject(due), actor=ACTOR, at=now())
-    sending = sending_of(run, central, identity=identity, progress=progress)
+                audit.append(tables, Action.BUNDLE_SENT, subject_of(due), actor=ACTOR, at=now())
+
+    def tell(reached: Sequence[int]) -> None:
+        if watch is not None:
+            places = [
+                OnItsWay(due.epoch, due.sequence, done, len(due.sealed)) for due, done in zip(run, reached, strict=True)
+            ]
+            watch(phase_of(places), places)
+
+    tell([0] * len(run))
+    sending = sending_of(run, central, identity=identity, progress=tell)
     try:
         # (2)
         return sending.send(is_new=all(due.state is BundleState.SEALED for due in run))
@@ -140,6 +150,8 @@ def _offer(
     finally:
         with database.write_transaction() as tables:
             link.count_bytes(tables, sent=sending.bytes_sent, received=0)
+            for due, reached in zip(run, sending.reached, strict=False):
+                exchanges.note_progress(tables, due, reached_bytes=reached)
 
 
 def _take(
@@ -155,7 +167,8 @@ def _take(
     try:
         match found:
             case Answered(answer):
-                receipt = _verify(database, offered, answer, identity=identity, at=at)
+                # (3)
+                receipt = verify_answer(database, offered, answer, identity=identity, at=at)
             case TurnedAway(problem):
                 raise parse_problem(problem)
             case RemoteProblem():
@@ -178,65 +191,12 @@ def _take(
     )
 
 
-def _verify(
-    database: Database, due: StoredBundle, answer: bytes, *, identity: NodeIdentity, at: int
-) -> VerifiedReceipt:
-    # (3) The head is the one that the signed bundle itself names, so a repeat verifies like the first answer.
-    bundle = verify_bundle(parse_bundle(due.inner), identity.node_key.public_key()).bundle
-    try:
-        receipt = verify_receipt(
-            answer,
-            ledger_keys=[identity.ledger_key],
-            node=bundle.node,
-            epoch=due.epoch,
-            sequence=due.sequence,
-            digest=due.digest,
-            known_head=bundle.known_head,
-        )
-        with database.read() as tables:
-            leaves = 0 if due.pass_id is None else len(passes.leaves(tables, due.pass_id))
-            signed_before = receipts.root_at(tables, epoch=receipt.head.epoch, size=receipt.head.size)
-        if signed_before not in (None, receipt.head.root):
-            raise ProtocolError(Code.HEAD_INCONSISTENT, "receipt: the ledger has signed another root for this size")
-        if receipt.entry.refusal is None and len(receipt.verdicts) != leaves:
-            raise ProtocolError(Code.COUNT_MISMATCH, "receipt: it holds verdicts for another number of doses")
-    except ProtocolError as error:
-        with database.write_transaction() as tables:
-            receipts.keep_evidence(tables, due, code=error.code.value, answer=answer, at=at)
-            if bundles.state(tables, due) in DUE:
-                bundles.move(tables, due, BundleEvent.TURNED_AWAY, problem=error.code.value)
-        raise
-    return receipt
-
-
 def _settle(database: Database, due: StoredBundle, receipt: VerifiedReceipt, *, answer: bytes, at: int) -> BundleState:
     """(4) Commit point: before it the bundle is offered, after it the centre's promise is in the store."""
-    refusal = receipt.entry.refusal
     with database.write_transaction() as tables:
         link.note_reached(tables, at=at)
         link.count_bytes(tables, sent=0, received=len(answer))
-        if receipts.find(tables, due.epoch, due.sequence) is not None:
-            # An exchange beside this one was faster; its receipt is the same one.
-            return bundles.state(tables, due)
-        receipts.add(tables, due, receipt, answer=answer, at=at)
-        if refusal is None:
-            _keep_verdicts(tables, due, receipt)
-            audit.append(tables, Action.BUNDLE_RECEIPTED, _subject(due), actor=ACTOR, at=at)
-            return bundles.move(tables, due, BundleEvent.RECEIPT)
-        take_back_refused(tables, due, actor=ACTOR, at=at, code=refusal.value)
-        wait_again(tables, due, actor=ACTOR, at=at, code=refusal.value)
-        if due.pass_id is not None:
-            passes.give_back(tables, due.pass_id, state=PassState.RELEASED, at=at)
-        audit.append(tables, Action.BUNDLE_REFUSED, _subject(due), actor=ACTOR, at=at, details=refusal.value)
-        return bundles.move(tables, due, BundleEvent.REFUSAL_RECEIPT, problem=refusal.value)
-
-
-def _keep_verdicts(tables: Tables, due: StoredBundle, receipt: VerifiedReceipt) -> None:
-    if due.pass_id is not None and hub_passes.is_delegated(tables, due.pass_id):
-        hub_passes.keep_verdicts(tables, due.pass_id, receipt.verdicts)
-    elif due.pass_id is not None:
-        leaves = passes.leaves(tables, due.pass_id)
-        verdicts.add(tables, due, doses=leaves, verdicts=receipt.verdicts)
+        return settle_bundle(tables, due, receipt, answer=answer, at=at, actor=ACTOR)
 
 
 def _turned_away(database: Database, due: StoredBundle, problem: RemoteProblem, *, at: int) -> None:
@@ -249,6 +209,7 @@ def _turned_away(database: Database, due: StoredBundle, problem: RemoteProblem, 
     with database.write_transaction() as tables:
         if bundles.state(tables, due) not in DUE:
             return
+        note_copy(tables, problem, at=at)
         event = BundleEvent.OTHER_DIGEST if problem.code is Code.FORKED else BundleEvent.TURNED_AWAY
         bundles.move(tables, due, event, problem=problem.code.value)
         if problem.code is Code.NOT_NEXT and head is not None and head.epoch == due.epoch:
@@ -261,18 +222,19 @@ def _turned_away(database: Database, due: StoredBundle, problem: RemoteProblem, 
 def _note_network(
     database: Database, run: Sequence[StoredBundle], error: NetworkError, *, at: int, entropy: Entropy
 ) -> None:
-    spread = jitter(entropy)
     with database.write_transaction() as tables:
         for due in run:
             if bundles.state(tables, due) in DUE:
-                bundles.move(tables, due, BundleEvent.ANSWER_LOST, problem=UNREACHED)
-        asked = error.retry_after_seconds or 0
-        not_before = at + asked + int(min(asked, _SPREAD_SECONDS) * spread)
-        link.note_failed(tables, at=at, code=UNREACHED, jitter=spread, not_before=not_before)
+                bundles.move(tables, due, BundleEvent.ANSWER_LOST, problem=error.fault.value)
+        note_unreached(tables, error, at=at, entropy=entropy)
 
 
-def _subject(bundle: StoredBundle) -> str:
-    return f"bundle:{bundle.epoch}/{bundle.sequence}"
+def note_unreached(tables: Tables, error: NetworkError, *, at: int, entropy: Entropy) -> None:
+    """Keep why the centre was not reached, and when to try again: not before it asked to, and not all at once."""
+    spread = jitter(entropy)
+    asked = error.retry_after_seconds or 0
+    not_before = at + asked + int(min(asked, _SPREAD_SECONDS) * spread)
+    link.note_failed(tables, at=at, code=error.fault.value, jitter=spread, not_before=not_before)
 
 
 def jitter(entropy: Entropy) -> float:

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from edge.domain.offline_gate import GateFinding, needs_reason
 from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.domain.signing_pass import PlannedPass
-from edge.store import audit, doses, hub_doses, node_identity, passes, receipts, sets
+from edge.store import audit, clock_marks, doses, hub_doses, node_identity, offline_reasons, passes, receipts, sets
 from edge.store.audit import Action
 from edge.store.database import Database, Tables
+from edge.store.offline_reasons import OfflineReason
 from edge.store.passes import NewPass
 from edge.store.sets import StoredSetKind
+from edge.workflow.judge_offline import held_policy, offline_findings, require_offline
 from edge.workflow.use_approval import require_approval, use_approval
 from sync_protocol.batch import SECRET_BYTES, Manifest, Purpose, prepare_batch
 from sync_protocol.columns import pack_doses, unpack_doses
@@ -29,7 +32,7 @@ class Officer:
 
     With `approval_id` approver and reason are those of that approval, whatever was typed. `by` is who has signed in
     where this was asked for, as the audit trail names them: the name above is typed, and may be anybody's; "" for the
-    same.
+    same. `offline_reason` is why it is signed although the node was alone for long; it is stated where it was needed.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Officer:
     late_reason: str = ""
     approval_id: int | None = None
     by: str = ""
+    offline_reason: str = ""
 
 
 def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, now: int, entropy: Entropy) -> int:
@@ -49,8 +53,8 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
         entropy: draws the batch secret.
 
     Raises:
-        PassRefusedError: SIGNER_NAME, OPEN_ALREADY, CLOCK_BACK, SELECTION_CHANGED, and what `require_approval` raises;
-            nothing was stored.
+        PassRefusedError: SIGNER_NAME, OPEN_ALREADY, CLOCK_BACK, SELECTION_CHANGED, and what `require_approval` and
+            `require_offline` raise; nothing was stored.
         ProtocolError: FIELD_INVALID for a name that no statement may hold.
         StoreError: nothing was stored.
     """
@@ -60,6 +64,7 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
         late_reason=_tidy(officer.late_reason),
         approval_id=officer.approval_id,
         by=officer.by,
+        offline_reason=_tidy(officer.offline_reason),
     )
     if not officer.name:
         raise PassRefusedError(PassCode.SIGNER_NAME)
@@ -71,6 +76,10 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
         agreed = require_approval(tables, officer.approval_id, planned, signer_name=officer.name, by=officer.by)
         if agreed is not None:
             officer = replace(officer, approver=_tidy(agreed.approver), late_reason=_tidy(agreed.late_reason))
+        findings = offline_findings(tables, held_policy(tables).offline, now=now)
+        require_offline(findings, reason=officer.offline_reason, has_second=agreed is not None)
+        if not needs_reason(findings):
+            officer = replace(officer, offline_reason="")
         manifest = _manifest(tables, planned, officer=officer, now=now)
         secret = entropy.token(SECRET_BYTES)
         prepared = prepare_batch(manifest, planned.doses, secret)
@@ -93,6 +102,8 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
                 for_node=manifest.for_node,
             ),
         )
+        if officer.offline_reason:
+            _keep_reason(tables, pass_id, officer, findings, now=now)
         if agreed is not None:
             use_approval(tables, agreed, pass_id=pass_id, signer_name=officer.name, now=now)
         audit.append(
@@ -109,6 +120,10 @@ def prepare_pass(database: Database, planned: PlannedPass, *, officer: Officer, 
 
 def require_clock(tables: Tables, now: int) -> None:
     """Check that what is signed now (epoch seconds UTC) may claim this moment. PassRefusedError CLOCK_BACK."""
+    mark = clock_marks.mark(tables)
+    if mark is not None and mark.is_behind:
+        # Only the floor holds the time up: nobody knows what day it is, until a person has said so.
+        raise PassRefusedError(PassCode.CLOCK_BACK)
     known_head = receipts.known_head(tables)
     if now < max(passes.latest_claim(tables), 0 if known_head is None else known_head.at):
         # Claimed times never go back along a node's chain, nor behind what the centre has signed: such a batch
@@ -139,7 +154,14 @@ def _manifest(tables: Tables, planned: PlannedPass, *, officer: Officer, now: in
         for_node=planned.doses[0].node if is_delegated else "",
         # Doses of today and corrections are not late, whatever was typed for the turn.
         late_reason=officer.late_reason if planned.purpose in _MAY_BE_LATE else "",
+        offline_reason=officer.offline_reason,
     )
+
+
+def _keep_reason(tables: Tables, pass_id: int, officer: Officer, findings: Sequence[GateFinding], *, now: int) -> None:
+    by, figures = officer.by or officer.name, ", ".join(map(str, findings))
+    offline_reasons.add(tables, OfflineReason(pass_id, officer.offline_reason, figures, now, by))
+    audit.append(tables, Action.OFFLINE_REASON_GIVEN, f"pass:{pass_id}", actor=by, at=now, details=figures)
 
 
 def _check_unchanged(tables: Tables, planned: PlannedPass) -> None:

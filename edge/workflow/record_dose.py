@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from edge.domain.clock_sanity import is_doubtful
 from edge.domain.dosing import DoseFacts, GivenDose, judge
 from edge.domain.identity import state_of_paper
 from edge.domain.identity_papers import PROVINCES, check_number
@@ -23,6 +24,7 @@ from edge.store.people import Person, PersonId
 from edge.store.vials import VialId
 from edge.workflow.begin_observation import begin_observation
 from edge.workflow.check_identity import ask_pack, keep_answer
+from edge.workflow.keep_clock import clock_findings
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.days import local_day
 from sync_protocol.errors import Code
@@ -98,7 +100,14 @@ def record_dose(database: Database, submission: Submission, *, catalogue: Catalo
         findings += check_number(
             recipient.paper, recipient.number, sex=recipient.sex, birth_date=recipient.birth_date, provinces=provinces
         )
-        findings += judge(facts, history, birth_date=recipient.birth_date, catalogue=catalogue, now=at)
+        findings += judge(
+            facts,
+            history,
+            birth_date=recipient.birth_date,
+            catalogue=catalogue,
+            now=at,
+            is_clock_doubtful=is_doubtful(clock_findings(tables)),
+        )
         require_confirmed(findings, submission.confirmed)
         # (4)
         acts: list[audit.Act] = []

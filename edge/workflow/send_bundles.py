@@ -10,13 +10,13 @@ Nothing is remembered here: where to go on is the centre's knowledge, so a resta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from edge.store.bundles import StoredBundle
 from edge.store.node_identity import NodeIdentity
-from sync_protocol.api import CentralApi, NetworkError
+from sync_protocol.api import CentralApi, NetworkError, NetworkFault
 from sync_protocol.errors import ProtocolError
 from sync_protocol.sealing import sealed_digest
 from sync_protocol.signers.key_signer import KeySigner
@@ -30,10 +30,13 @@ from sync_protocol.transfer import (
     sign_transfer,
 )
 
-# Tries in a row after which the centre holds no more than before.
-_FUTILE_TRIES: Final = 2
-# Told how many bytes of the run the centre holds or the network has taken, and how many there are.
-Progress = Callable[[int, int], None]
+# Tries in a row that fail, or after which the centre holds no more than before.
+_FUTILE_TRIES: Final = 3
+_GAP: Final = NetworkFault.UNREACHED
+# What may be on its way when a connection breaks; the window of a slow link is less.
+UNSURE_BYTES: Final = 8 * 1024
+# Told how many bytes of each bundle the centre holds or the network has taken.
+Progress = Callable[[Sequence[int]], None]
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Sending:
 
     Attributes:
         bytes_sent: what left, repeats and requests included; kept up to date also when the sending fails.
+        reached: of each bundle, the bytes that the centre holds or the network has taken; kept up to date likewise.
     """
 
     central: CentralApi
@@ -50,6 +54,7 @@ class Sending:
     bundles: tuple[bytes, ...]
     progress: Progress | None
     bytes_sent: int = 0
+    reached: tuple[int, ...] = ()
 
     def send(self, *, is_new: bool) -> tuple[PartAnswer, ...]:
         """Send until each bundle is answered, or one is turned away.
@@ -66,12 +71,17 @@ class Sending:
         """
         sizes = [len(sealed) for sealed in self.bundles]
         starts: Sequence[int] | None = [0] * len(sizes) if is_new else None
-        best, futile = 0, 0
+        best, futile, was_cut, stated = 0, 0, False, [0] * len(sizes)
         while True:
             try:
                 answers = self._call(sizes if starts is None else starts)
             except NetworkError as error:
-                if not error.is_cut or futile == _FUTILE_TRIES:
+                if starts is not None and self.reached:
+                    # Of a connection that never stood nothing was told, and nothing is doubtful.
+                    self._tell(_surely(self.reached, stated))
+                was_cut = was_cut or error.is_cut
+                # A link that broke is tried at once, and so is the connection after it, which the same gap may cost.
+                if not was_cut or not error.try_again or futile == _FUTILE_TRIES or error.fault is not _GAP:
                     raise
                 # (3)
                 futile, starts = futile + 1, None
@@ -82,6 +92,8 @@ class Sending:
             held = [
                 found.offset if isinstance(found, Held) else size for found, size in zip(answers, sizes, strict=True)
             ]
+            stated = held
+            self._tell(held)
             if sum(held) > best:
                 best, futile = sum(held), 0
             elif starts is not None:
@@ -97,19 +109,44 @@ class Sending:
         request = TransferRequest(self.identity.node, self.epoch, parts)
         ticket = sign_transfer(request, KeySigner(self.identity.node_key))
         content = b"".join(sealed[start:] for sealed, start in zip(self.bundles, starts, strict=True))
-        before, there, total = self.bytes_sent, sum(starts), sum(part.size for part in parts)
+        before = self.bytes_sent
 
         def sent(count: int) -> None:
             self.bytes_sent = before + count
-            if content and self.progress is not None:
-                self.progress(there + max(0, count - len(ticket)), total)
+            if content:
+                self._tell(_reached(parts, max(0, count - len(ticket))))
 
         answer = self.central.transfer(ticket, content, sent=sent)
         sent(len(ticket) + len(content))
         try:
             return parse_transfer_answer(answer, request)
         except ProtocolError as error:
-            raise NetworkError("an answer that no centre of ours gives", try_again=True) from error
+            raise NetworkError(
+                "an answer that no centre of ours gives", try_again=True, fault=NetworkFault.NOT_THE_CENTRE
+            ) from error
+
+    def _tell(self, reached: Iterable[int]) -> None:
+        self.reached = tuple(reached)
+        if self.progress is not None:
+            self.progress(self.reached)
+
+
+def _reached(parts: Sequence[Part], count: int) -> Iterator[int]:
+    """How far each part is when so many bytes of their content have left, in their order."""
+    for part in parts:
+        mine = min(count, part.size - part.start)
+        count -= mine
+        yield part.start + mine
+
+
+def _surely(reached: Sequence[int], stated: Sequence[int]) -> list[int]:
+    """What will have arrived although the connection broke: the last bytes that the network took may be lost."""
+    doubtful, found = UNSURE_BYTES, []
+    for taken, known in zip(reversed(reached), reversed(stated), strict=False):
+        lost = min(doubtful, max(0, taken - known))
+        doubtful -= lost
+        found.append(taken - lost)
+    return found[::-1]
 
 
 def sending_of(

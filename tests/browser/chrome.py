@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from edge.app import create_app, make_server
 from edge.bootstrap import Node
+from edge.exchanger import Exchanger
 from edge.store.database import Database
 from tests.browser.visitor import USER_PASSWORD, add_user, make_node, send_now
 from tests.edge.clinic import Clinic
@@ -55,9 +56,12 @@ def served(directory: Path, database: Database, centre: SimulatedCentre) -> Iter
 
 
 @contextmanager
-def serving(node: Node, centre: SimulatedCentre) -> Iterator[tuple[str, Flask]]:
+def serving(node: Node, centre: SimulatedCentre | Exchanger) -> Iterator[tuple[str, Flask]]:
     """As `served`, for a node that is open already; gives its address and its application."""
-    app = create_app(node, send_now=send_now(node, centre))
+    if isinstance(centre, Exchanger):
+        app = create_app(node, exchanger=centre)
+    else:
+        app = create_app(node, send_now=send_now(node, centre))
     server = make_server(node, "127.0.0.1", 0, app=app)
 
     def answer() -> None:

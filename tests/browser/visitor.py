@@ -25,6 +25,7 @@ from edge.web.frame import access
 from edge.web.frame.desk_turn import desk_turns
 from edge.workflow.exchange import ExchangeResult, exchange
 from edge.workflow.read_catalogue import CatalogueShelf
+from edge.workflow.working_clock import WorkingClock
 from sync_protocol.names import fold
 from sync_protocol.signers.software import write_pkcs12
 from tests.builders import SeededEntropy
@@ -122,7 +123,9 @@ def make_node(directory: Path, database: Database, clock: TickingClock | None = 
         assert signer.certificate is not None
         file.write_bytes(write_pkcs12(signer._private_key, signer.certificate, password=PASSWORD))
     config = Config(directory, signer=f"software:{file}")
-    return Node(config, database, clock or TickingClock(NOW), SeededEntropy(77), CatalogueShelf(database))
+    working = WorkingClock(database, clock or TickingClock(NOW))
+    working.look()
+    return Node(config, database, working, SeededEntropy(77), CatalogueShelf(database))
 
 
 def send_now(node: Node, centre: SimulatedCentre) -> Callable[[], ExchangeResult]:

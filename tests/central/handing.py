@@ -15,7 +15,7 @@ from sync_protocol.columns import pack_doses
 from sync_protocol.days import day_start, local_day
 from sync_protocol.delegation import Delegation, DelegationKind, parse_delegations
 from sync_protocol.dose import Dose
-from sync_protocol.feed import FeedItem, FeedKind, verify_item
+from sync_protocol.feed import FeedItem, FeedKind, verify_item, whole_items
 from sync_protocol.handover import HandedBack, Handover, encode_handed_back, encode_handover
 from sync_protocol.manifest import Purpose
 from sync_protocol.receipt import VerifiedReceipt
@@ -91,7 +91,7 @@ def items_of(world: World, node: str, *kinds: FeedKind) -> list[FeedItem]:
     with read_transaction(world.centre.engine) as connection:
         signed = feed.items_after(connection, node, 0, most_items=1_000, most_bytes=10**8)
     found = [verify_item(item, world.centre.keys.publisher.public_key, node=node) for item in signed]
-    return [item for item in found if not kinds or item.kind in kinds]
+    return [item for item in whole_items(found) if not kinds or item.kind in kinds]
 
 
 def newest_list(world: World, node: str) -> tuple[Delegation, ...]:

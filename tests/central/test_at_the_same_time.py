@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from central.domain.admission import Registration
-from central.store import feed, nodes, trust
+from central.domain.node import NodeState
+from central.store import feed, node_epochs, nodes, trust
 from central.store.database import lock_ledger, read_transaction, write_transaction
 from central.store.facilities import Facility
 from central.workflow.accept_enrolment import accept_enrolment
@@ -26,6 +28,7 @@ from sync_protocol.certificate import serial_text
 from sync_protocol.delegation import DelegationKind
 from sync_protocol.enrolment import EnrolmentRequest, sign_enrolment_request
 from sync_protocol.enrolment_file import parse_enrolment_file, verify_enrolment_file
+from sync_protocol.errors import Code
 from sync_protocol.feed import FeedKind
 from sync_protocol.registration import RegistrationRequest, encode_registration
 from sync_protocol.sealing import seal
@@ -33,6 +36,7 @@ from sync_protocol.signers.key_signer import KeySigner
 from tests.builders import ec_key
 from tests.central.handing import handover_of, hub_of, items_of, let_sign
 from tests.central.scenario import DAY, EVENING, Site, World
+from tests.protocol.refusals import refused
 
 OFFICER = "Trần Thị Ánh"
 
@@ -108,6 +112,42 @@ def test_whoever_waits_for_the_ledger_keeps_nobody_waiting(shared: World, name: 
             trust.put_seen(connection, [certificate], at=EVENING)
             nodes.move_head(connection, site.node, sequence=0, digest=site.digest, at=EVENING)
         later.result()
+
+
+def test_a_fork_that_comes_while_a_new_epoch_is_granted_does_not_stop_the_machine_that_goes_on(shared: World) -> None:
+    world = shared
+    site = world.site()
+    site.send(site.doses([1]))
+    old = replace(site, sequence=0)
+    with read_transaction(world.centre.engine) as connection:
+        old.digest = node_epochs.links(connection, site.node, epoch=site.epoch, first=0)[0]
+    sealed = old.seal(old.inner(old.doses([2])))
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as pool:
+        with write_transaction(world.centre.engine) as connection:
+            lock_ledger(connection)
+            nodes.start_epoch(
+                connection,
+                site.node,
+                epoch=site.epoch + 1,
+                signing_key=ec_key("fresh").public_key(),
+                sealing_key=ec_key("fresh sealing").public_key(),
+                enrolment_digest=bytes(32),
+                first_dose=1_001,
+                at=EVENING,
+            )
+            later = pool.submit(world.offer, sealed)
+            while True:
+                with read_transaction(world.centre.engine) as beside:
+                    if beside.execute(waits).scalar():
+                        break
+        with refused(Code.FORKED):
+            later.result()
+    with read_transaction(world.centre.engine) as connection:
+        found = nodes.find_node(connection, site.node)
+        kept = node_epochs.second_histories(connection, site.node, epoch=site.epoch)
+    assert found is not None
+    assert (found.state, found.epoch, kept) == (NodeState.ENROLLED, site.epoch + 1, 1)
 
 
 def test_enrolments_decisions_delegations_and_admissions_at_once_leave_feeds_without_a_gap(shared: World) -> None:

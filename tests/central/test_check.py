@@ -7,11 +7,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, text
 
-from central.store.database import write_transaction
+from central.store.database import lock_ledger, write_transaction
 from central.store.tables import APPEND_ONLY
+from central.store.verdict_changes import change_verdicts
 from central.workflow.centre_status import centre_status
 from central.workflow.check_centre import check_centre
-from tests.central.scenario import World
+from sync_protocol.verdict import ADMITTED
+from tests.central.scenario import EVENING, World
 
 
 @pytest.fixture
@@ -72,10 +74,18 @@ def test_a_planted_corruption_is_found(busy: World, name: str) -> None:
 
 
 def test_a_verdict_that_a_person_changed_is_no_corruption(busy: World) -> None:
+    with write_transaction(busy.centre.engine) as connection:
+        lock_ledger(connection)
+        waits = connection.execute(text("SELECT dose FROM verdicts WHERE state = 'quarantined'")).scalars().all()
+        assert change_verdicts(connection, waits, ADMITTED, by="hoa.lt", at=EVENING) == len(waits) > 0
+    assert check_centre(busy.centre.engine).findings == ()
+
+
+def test_a_verdict_that_was_turned_without_a_word_to_the_site_is_found(busy: World) -> None:
     change = "UPDATE verdicts SET state = 'admitted', code = '', decided_by = 'hoa.lt' WHERE state = 'quarantined'"
     with write_transaction(busy.centre.engine) as connection:
         sql(change)(connection)
-    assert check_centre(busy.centre.engine).findings == ()
+    assert {finding.invariant for finding in check_centre(busy.centre.engine).findings} == {"I12"}
 
 
 def test_findings_name_places_and_never_people(busy: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import stat
 from collections.abc import Callable, Mapping
@@ -10,13 +11,16 @@ from typing import Any, Final
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from central.bootstrap import open_centre
 from central.cli import main
 from central.config import load_config
 from central.store.key_store import KeyRole, KeyStoreError, read_key
+from sync_protocol.enrolment_file import enrolled_anchors
 from sync_protocol.errors import Code
 from sync_protocol.trust import trust_from_file
+from tests.builders import make_ca
 
 SECRETS: Final = {
     "HCVX_CENTRAL_PASSWORD": "mật khẩu",
@@ -137,3 +141,20 @@ def test_a_key_file_tells_a_wrong_password_from_a_missing_file(place: Path, tmp_
         read_key(config.keys_directory, KeyRole.LEDGER, password="khác")
     with pytest.raises(KeyStoreError, match="missing"):
         read_key(tmp_path, KeyRole.LEDGER, password="khác")
+
+
+def test_enrolment_files_carry_the_authority_that_the_settings_name(place: Path, tmp_path: Path) -> None:
+    pem, file = tmp_path / "goc.pem", tmp_path / "a.enrolment"
+    authority = make_ca("Gốc TLS", datetime.datetime(2022, 1, 1, tzinfo=datetime.UTC)).certificate.x509
+    pem.write_bytes(b"# a note\n" + authority.public_bytes(Encoding.PEM))
+    words = ("enrol", "19007", "19007A", "--name", "Trạm", "--out", str(file), "--json")
+    named = {**SECRETS, "HCVX_CENTRAL_CENTRE_TLS_ANCHORS": str(pem)}
+    assert data(run_in(place, *words, environment=named))["ok"]
+    assert enrolled_anchors(file.read_bytes()) == authority.public_bytes(Encoding.PEM)
+    file.unlink()
+    pem.write_bytes(b"no certificate")
+    # A file that is not as it must be is no reason to let nodes believe everybody.
+    refused = run_in(place, *words, environment=named)
+    assert refused.exit_code != 0
+    assert "tls_anchors" in refused.stderr
+    assert not file.exists()

@@ -378,7 +378,7 @@ def test_what_a_hub_signed_counts_as_the_sites_and_leads_to_passports_that_name_
     world.know([*made, *own])
     hand_over(site, made)
     sign_for(hub, site, made, late_reason="Mất thiết bị ký")
-    hub.send(own)
+    hub.send(own, offline_reason="Mất sóng 10 ngày")
     figures = {found.code: found.figures for found in day_figures(world.centre.engine, DAY).sites}
     assert (figures["19001"].admitted, figures[HUB].admitted) == (2, 1)
     assert end_of_day(world).issued == 3
@@ -399,4 +399,6 @@ def test_what_a_hub_signed_counts_as_the_sites_and_leads_to_passports_that_name_
     assert "19000 ký" in lists["19001"]
     assert "ký chậm: Mất thiết bị ký" in lists["19001"]
     assert "ký chậm" not in lists[HUB]
+    assert "ký khi xa trung tâm: Mất sóng 10 ngày" in lists[HUB]
+    assert "ký khi xa trung tâm" not in lists["19001"]
     assert check_centre(world.centre.engine).findings == ()

@@ -19,7 +19,12 @@ from central.workflow.build_population_pack import build_population_pack
 from central.workflow.enrol_facility import EnrolmentTicket, enrol_facility
 from sync_protocol import keys
 from sync_protocol.enrolment import EnrolmentRequest, sign_enrolment_request
-from sync_protocol.enrolment_file import EnrolmentFile, parse_enrolment_file, verify_enrolment_file
+from sync_protocol.enrolment_file import (
+    EnrolmentFile,
+    enrolled_anchors,
+    parse_enrolment_file,
+    verify_enrolment_file,
+)
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.population import PackAnswer, PersonKey, verify_pack
 from sync_protocol.sealing import open_sealed, seal
@@ -35,7 +40,9 @@ class Desk:
 
     world: World
 
-    def ticket(self, node: str = "19001A", *, facility: str = "19001", again: bool = False) -> EnrolmentTicket:
+    def ticket(
+        self, node: str = "19001A", *, facility: str = "19001", again: bool = False, anchors: bytes = b""
+    ) -> EnrolmentTicket:
         centre = self.world.centre
         return enrol_facility(
             Facility(facility, "Trạm y tế", ("05413",)),
@@ -47,6 +54,7 @@ class Desk:
             entropy=centre.entropy,
             now=self.world.clock.now(),
             again=again,
+            anchors=anchors,
         )
 
     def file(self, ticket: EnrolmentTicket) -> EnrolmentFile:
@@ -187,3 +195,10 @@ def test_a_population_pack_opens_at_its_node_alone_and_knows_the_people(world: W
             {keys.key_id(centre.keys.sealing_key): centre.keys.sealing[keys.key_id(centre.keys.sealing_key)]},
         )
     assert caught.value.code is Code.RECIPIENT_UNKNOWN
+
+
+def test_the_file_carries_the_authorities_of_the_centres_tls(desk: Desk) -> None:
+    ticket = desk.ticket(anchors=b"PEM")
+    assert desk.file(ticket).anchors == b"PEM"
+    assert enrolled_anchors(ticket.file or b"") == b"PEM"
+    assert desk.file(desk.ticket()).anchors == b""

@@ -27,21 +27,24 @@ def test_the_tree_follows_what_others_stored() -> None:
     tree = LedgerTree()
     for size in (1, 1, 2, 7, 20):
         stored = LEAVES[:size]
-        assert tree.catch_up(size, stored_from(stored)).root == Tree(stored).root
+        assert tree.catch_up(size, stored_from(stored), root=Tree(stored).root).root == Tree(stored).root
 
 
 def test_a_leaf_that_was_never_committed_is_forgotten() -> None:
     tree = LedgerTree()
-    tree.catch_up(3, lambda first: LEAVES[first:3]).append(LEAVES[9])
-    assert tree.catch_up(3, lambda first: LEAVES[first:3]).root == Tree(LEAVES[:3]).root
-    tree.catch_up(3, lambda first: LEAVES[first:3]).append(LEAVES[9])
+    three, four = Tree(LEAVES[:3]).root, Tree(LEAVES[:4]).root
+    tree.catch_up(3, stored_from(LEAVES[:3]), root=three).append(LEAVES[9])
+    assert tree.catch_up(3, stored_from(LEAVES[:3]), root=three).root == three
+    tree.catch_up(3, stored_from(LEAVES[:3]), root=three).append(LEAVES[9])
+    assert tree.catch_up(4, stored_from(LEAVES[:4]), root=four).root == four
+    tree.catch_up(4, stored_from(LEAVES[:4]), root=four).append(LEAVES[9])
     tree.forget()
-    assert tree.catch_up(4, lambda first: LEAVES[first:4]).root == Tree(LEAVES[:4]).root
+    assert tree.catch_up(4, stored_from(LEAVES[:4]), root=four).root == four
 
 
 def test_a_store_that_lacks_leaves_is_noticed() -> None:
     with pytest.raises(AssertionError):
-        LedgerTree().catch_up(3, lambda first: LEAVES[first:2])
+        LedgerTree().catch_up(3, stored_from(LEAVES[:2]), root=Tree(LEAVES[:3]).root)
 
 
 def test_the_exported_ledger_verifies_and_a_left_out_entry_shows(world: World) -> None:

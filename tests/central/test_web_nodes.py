@@ -12,7 +12,8 @@ from central.app import create_app
 from central.store import published_sets
 from central.store.database import StoreError
 from sync_protocol import endpoints, limits
-from sync_protocol.api import ChainHead, RemoteProblem, parse_problem
+from sync_protocol.api import RemoteProblem, parse_problem
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.endpoints import BUNDLES, CATALOGUE, ENROLMENTS, TREE_HEAD, TRUST_LIST, Endpoint
 from sync_protocol.errors import Code
 from sync_protocol.population import PersonKey

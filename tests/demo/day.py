@@ -280,11 +280,32 @@ class Play:
             f"{b.site.name}: không có mạng; không mất gì, còn {unsent['unsent']} gói chờ gửi",
             read="edge/domain/outbox.py",
         )
-        sent = self._send(b, self.day.at(19, 40))
+        self._by_stick(b)
+
+    def _by_stick(self, actor: Actor) -> None:
+        """A site without a network: what it signed goes to the centre on a stick, and the receipts come back on it."""
+        tell, stick = self.narrator, self.directory / "usb"
+        stick.mkdir()
+        (out,) = actor.program.run(self.day.at(18), ["export-stick", stick], settings=actor.settings)
+        tell.line(
+            self.day.at(18),
+            f"{actor.site.name}: chép ra USB {number(out['bytes'])} byte đã niêm phong; chưa gói nào tính là đã gửi",
+            read="edge/workflow/export_stick.py",
+        )
+        (answered,) = self.centre.run(self.day.at(19, 40), ["exchange-folder", stick])
         tell.line(
             self.day.at(19, 40),
-            f"{b.site.name}: xe về đến huyện, gửi {sent['admitted']} gói, {number(sent['bytes_sent'])} byte",
-            read="edge/clients/http_central.py",
+            f"USB đến trung tâm: đọc {len(answered['files'])} tệp, ghi {answered['written']} trả lời lên USB",
+            read="central/workflow/exchange_folder.py",
+        )
+        (back,) = actor.program.run(self.day.at(20, 30), ["import-stick", stick], settings=actor.settings)
+        (said,) = actor.program.run(self.day.at(20, 31), ["status"])
+        if back["refused"] or said["unsent"]:
+            raise StepFailedError(f"the centre refused {back['refused']} bundles, {said['unsent']} are unsent")
+        tell.line(
+            self.day.at(20, 30),
+            f"USB về lại cơ sở: {back['admitted']} gói có biên nhận, đã kiểm chứng; không còn gói nào chờ",
+            read="edge/workflow/import_stick.py",
         )
 
     def _send(self, actor: Actor, at: int) -> dict[str, Any]:
@@ -327,12 +348,25 @@ class Play:
             f"hcvx-verify nhận cả {number(accepted)} chứng nhận và toàn bộ sổ cái",
             read="sync_protocol/artefact.py",
         )
+        self._passports_come_home(self.actors[0])
         for actor in self.actors:
-            actor.program.run(at, ["check"])
+            actor.program.run(at + 600, ["check"])
         tell.line(
-            at + 120,
+            at + 720,
             "Mỗi chương trình tự kiểm tra lại mọi thứ nó giữ, từ từng byte: không có gì sai",
             read="edge/workflow/check_store.py",
+        )
+
+    def _passports_come_home(self, actor: Actor) -> None:
+        at = self.day.at(22, 5)
+        with self.centre_serving():
+            sent = self._send(actor, at)
+        if not sent["taken"]:
+            raise StepFailedError("the passports did not come back to the site")
+        self.narrator.line(
+            at,
+            f"{actor.site.name}: đồng bộ, hộ chiếu của các mũi ghi ở đây về lại cơ sở, in được khi mất mạng",
+            read="edge/workflow/show_certificates.py",
         )
 
     def verify(self, *arguments: str) -> int:

@@ -25,6 +25,7 @@ from sync_protocol.endpoints import (
     status_of,
 )
 from sync_protocol.errors import Code, ProtocolError
+from sync_protocol.feed_page import framed
 from tests.simulator import SimulatedCentre
 
 _REQUEST_BYTES = 64 * 1024
@@ -52,7 +53,7 @@ def serve_centre(centre: SimulatedCentre) -> Iterator[str]:
             TREE_HEAD: centre.tree_head,
             TRUST_LIST: centre.trust_list,
             CATALOGUE: centre.catalogue,
-            FEED: lambda: centre.feed(body),
+            FEED: lambda: b"".join(map(framed, centre.feed(body))),
         }
         if endpoint is None or environ["REQUEST_METHOD"] != endpoint.method:
             return _problem(start, Code.NOT_RECOGNISED)
@@ -75,8 +76,11 @@ def serve_centre(centre: SimulatedCentre) -> Iterator[str]:
 
 
 @contextmanager
-def serve_bytes(answer: bytes) -> Iterator[str]:
-    """A socket that reads requests with `REQUEST_BODY` and sends these bytes, whatever was asked; gives its address."""
+def serve_bytes(answer: bytes, *, until: bytes = REQUEST_BODY) -> Iterator[str]:
+    """A socket that sends these bytes, whatever was asked; gives its address.
+
+    Each request is read up to the bytes of `until`; with none of those the answer comes as soon as anything has come.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer_all() -> None:
@@ -89,7 +93,7 @@ def serve_bytes(answer: bytes) -> Iterator[str]:
                 connection.settimeout(_PATIENCE_SECONDS)
                 # The request is read to its end, so that closing does not reset the answer on its way.
                 request = b""
-                while not request.endswith(REQUEST_BODY):
+                while not request or not request.endswith(until):
                     piece = connection.recv(_REQUEST_BYTES)
                     if not piece:
                         return

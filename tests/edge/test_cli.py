@@ -159,7 +159,7 @@ def test_a_whole_day_by_commands_each_of_them_twice(desk: Desk) -> None:
     assert desk.sign()["sealed"] == []
 
     desk.centre.faults = [Fault.ANSWER_LOST]
-    assert desk.run("sync", "--once", exit_code=3)["code"] == "network"
+    assert desk.run("sync", "--once", exit_code=3)["code"] == "centre-busy"
     assert desk.run("sync", "--once")["unsent"] == 0
     assert desk.run("sync", "--once")["admitted"] == 0
     assert len(desk.centre.admitted_doses) == 8

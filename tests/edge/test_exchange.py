@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from edge.store.database import Database
 from edge.workflow.check_store import check_store
 from edge.workflow.day_status import day_status
 from edge.workflow.exchange import ExchangeResult, exchange
-from sync_protocol.api import ChainHead, NetworkError
+from sync_protocol.api import NetworkError
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.dose import Dose
 from sync_protocol.errors import Code
 from sync_protocol.verdict import ADMITTED, Verdict, VerdictState
@@ -256,7 +257,7 @@ class _ExchangeBeside:
     def catalogue(self) -> bytes:
         return self._station.centre.catalogue()
 
-    def feed(self, request: bytes) -> bytes:
+    def feed(self, request: bytes) -> Iterator[bytes]:
         return self._station.centre.feed(request)
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge.domain.roles import Role
+from edge.store import bundles, node_epochs
+from edge.store.node_epochs import LeftBundle
+from edge.workflow.hand_over import take_back_refused
 from edge.workflow.sign_delegated import hand_back
 from edge.workflow.take_handover import import_handover
 from sync_protocol.delegation import DelegationKind
@@ -221,3 +224,18 @@ def test_a_manager_finds_the_page_from_the_approvals(pair: HubPair) -> None:
     assert 'href="/handover"' in visitor_of(pair, roles=(Role.MANAGER,)).get("/sign/approvals")
     pair.delegate(delegation(DelegationKind.STANDING))
     assert 'href="/handover"' in visitor_of(pair, roles=(Role.SIGNER,)).get("/sign")
+
+
+def test_a_handover_that_stayed_behind_in_an_ended_epoch_is_not_said_to_wait_for_the_network(pair: HubPair) -> None:
+    pair.site.record(2)
+    made = pair.hand()
+    # As a granted epoch of the node leaves it (`continue_epoch`).
+    with pair.site.database.write_transaction() as tables:
+        bundle = bundles.find(tables, made.epoch, made.bundle)
+        assert bundle is not None
+        take_back_refused(tables, bundle, actor="Hoa", at=AFTERNOON, code="epoch-ended")
+        node_epochs.leave(tables, LeftBundle(made.epoch, made.bundle, None, None), at=AFTERNOON)
+    text = visitor_of(pair).get("/handover")
+    assert "Chưa gửi được thì máy mở kỳ mới. Các mũi này đã trở lại danh sách chờ ký." in text
+    assert "Chờ gửi" not in text
+    assert "Chuyển 2 mũi tiêm" in visitor_of(pair).get(PREVIEW)

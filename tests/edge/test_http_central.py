@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from edge.clients.http_central import HttpCentral
 from edge.workflow.exchange import exchange
+from sync_protocol import limits
 from sync_protocol.api import NetworkError, RemoteProblem, encode_problem
-from sync_protocol.endpoints import BUNDLES, PROBLEM_MEDIA_TYPE
+from sync_protocol.endpoints import BUNDLES, FEED, PROBLEM_MEDIA_TYPE
 from sync_protocol.errors import Code
-from sync_protocol.feed import FeedKind, FeedRequest, open_page, opening_keys_of, sign_request
+from sync_protocol.feed import FeedKind, FeedRequest, opening_keys_of, sign_request
+from sync_protocol.feed_page import framed, open_page
 from sync_protocol.receipt import RECEIPT_BYTES
 from sync_protocol.signers.key_signer import KeySigner
 from tests.builders import ec_key
@@ -118,8 +122,84 @@ def test_the_feed_comes_over_a_real_socket(tmp_path: Path) -> None:
     request = FeedRequest(NODE, EPOCH, after=0, at=0, nonce=bytes(16))
     with serve_centre(station.centre) as url:
         central = HttpCentral(url)
-        sealed = central.feed(sign_request(request, KeySigner(ec_key(f"node {NODE}"))))
+        (sealed,) = central.feed(sign_request(request, KeySigner(ec_key(f"node {NODE}"))))
         central.close()
     opening = opening_keys_of(ec_key(f"opening {NODE}"))
     page = open_page(sealed, opening, station.centre.publisher.public_key, node=NODE)
     assert [item.number for item, _ in page.items] == [1]
+
+
+FEED_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {FEED.answer_type}\r\n"
+
+
+def feed_pages(url: str) -> tuple[list[bytes], NetworkError | None]:
+    """What comes of an answer to a request for the feed, and how it ended."""
+    central, pages = HttpCentral(url, connect_seconds=2, silence_seconds=2), list[bytes]()
+    try:
+        for page in central.feed(REQUEST_BODY):
+            pages.append(page)
+    except NetworkError as error:
+        return pages, error
+    finally:
+        central.close()
+    return pages, None
+
+
+@pytest.mark.parametrize(
+    ("answer", "pages"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nlogin", 0),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://hotel.example/login\r\nContent-Length: 0\r\n\r\n", 0),
+        ((FEED_HEAD + "Content-Length: 0\r\n\r\n").encode(), 0),
+        ((FEED_HEAD + "Content-Length: 99\r\n\r\n").encode() + framed(b"one") + framed(b"two")[:-1], 1),
+        ((FEED_HEAD + "Content-Length: 99\r\n\r\n").encode() + framed(b"one") + framed(b"two"), 2),
+        ((FEED_HEAD + "\r\n").encode() + framed(b"one") + b"\0\0\0\0", 1),
+        ((FEED_HEAD + "\r\n").encode() + b"<html>log in</html>" * 10, 0),
+        ((FEED_HEAD + "\r\n").encode() + framed(b"x") * (limits.FEED_ANSWER_PAGES + 1), limits.FEED_ANSWER_PAGES),
+        ((FEED_HEAD + "\r\n").encode() + framed(bytes(limits.FEED_PAGE_BYTES - 8)) + framed(bytes(9)), 0),
+    ],
+    ids=[
+        "portal",
+        "redirect",
+        "nothing",
+        "cut within",
+        "cut between",
+        "no page",
+        "page of a portal",
+        "endless",
+        "large",
+    ],
+)
+def test_a_feed_that_breaks_off_or_is_no_feed_gives_what_was_whole_and_is_worth_another_try(
+    answer: bytes, pages: int
+) -> None:
+    with serve_bytes(answer) as url:
+        found, error = feed_pages(url)
+    assert len(found) == pages
+    assert error is not None
+    assert error.try_again
+
+
+def test_a_page_is_given_on_before_the_next_one_comes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        central = HttpCentral(f"http://127.0.0.1:{listener.getsockname()[1]}", silence_seconds=10)
+        is_taken = threading.Event()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                request = b""
+                while not request.endswith(REQUEST_BODY):
+                    request += connection.recv(65_536)
+                connection.sendall((FEED_HEAD + "Content-Length: 14\r\n\r\n").encode() + framed(b"one"))
+                assert is_taken.wait(10)
+                connection.sendall(framed(b"two"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        pages = central.feed(REQUEST_BODY)
+        assert next(pages) == b"one"
+        is_taken.set()
+        assert list(pages) == [b"two"]
+        thread.join()
+        central.close()

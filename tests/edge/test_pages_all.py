@@ -22,6 +22,7 @@ from edge.workflow.record_dose import Submission
 from sync_protocol.dose import IdentityState
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.signers.token_errors import TokenCode, TokenError
+from sync_protocol.stick_errors import StickCode, StickError
 from sync_protocol.verdict import Verdict, VerdictState
 from tests.browser.signing_desk import sign
 from tests.browser.visitor import ADDRESS, Visitor, make_node, visit, words_in
@@ -35,9 +36,11 @@ PAGES = (
     *("/work-lists", "/work-lists?list=identity-missing&unit=05413&from=2022-04-01&product=AZ", "/work-lists/import"),
     *("/reception", "/reception/new", "/reception/roster", "/reception/roster?day=2022-04-16&shown=expected"),
     *("/reports", "/reports?from=2022-04-01&to=2022-04-15", "/exports", "/day-close", "/day-close?day=2022-04-14"),
-    *("/devices", "/token", "/handover", "/hub"),
+    *("/devices", "/epoch", "/token", "/handover", "/hub", "/stick"),
+    "/evidence",
     *("/users", "/users/1", "/audit", "/audit?act=dose-recorded&day=2022-04-15"),
-    *("/settings", "/password", "/help/start"),
+    *("/settings", "/clock", "/password", "/help/start"),
+    *("/passports", "/passports?day=2022-04-14", "/passports/print", "/passports/print?day=2022-04-14&from=20&form=a6"),
 )
 TEMPLATES = Path(__file__).parents[2] / "edge" / "web" / "templates"
 NATIVE = re.compile(r"type=.?(date|time|datetime-local|month|week)\b")
@@ -49,6 +52,8 @@ WORK = (
     ("/doses/10/correct", True),
     ("/doses/10/correct?person=3", True),
     ("/doses/10/slip", True),
+    ("/people/10/passport", True),
+    ("/people/10/passport?form=a6", True),
     ("/doses/new?person=10", True),
 )
 
@@ -100,7 +105,7 @@ def test_every_get_route_is_among_the_pages_that_are_tried(tmp_path: Path, stati
     routes = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     person, correction = "/people/<int(max=999999999):person_id>", "/doses/<int(max=999999999):sequence>/correct"
     assert routes == {
-        *("/", "/doses/new", "/sign", "/sync", "/waiting/<reason>", "/static/<path:filename>"),
+        *("/", "/doses/new", "/sign", "/sync", "/sync/progress", "/waiting/<reason>", "/static/<path:filename>"),
         *("/work-lists", "/work-lists/import", "/work-lists/import/<plan_id>"),
         "/sign/turn/<turn_id>",
         *("/handover", "/handover/preview", "/handover/<int(max=999999999):handover_id>/file"),
@@ -109,12 +114,16 @@ def test_every_get_route_is_among_the_pages_that_are_tried(tmp_path: Path, stati
         *(person, correction),
         *("/vials", "/observation", "/observation/<int(max=999999999):visit_id>/reaction"),
         "/doses/<int(max=999999999):sequence>/slip",
+        *("/people/<int(max=999999999):person_id>/passport", "/passports", "/passports/print"),
         *("/reception", "/reception/new", "/reception/visits/<int(max=999999999):visit_id>/cancel"),
         "/reception/roster",
         *("/certificates", "/certificates/found/<work_id>", "/certificates/desk/<turn_id>"),
-        *("/device", "/devices", "/token", "/token/<work_id>", "/token/trial/<trial_id>"),
+        *("/evidence", "/evidence/file"),
+        *("/stick", "/stick/work/<work_id>"),
+        *("/device", "/devices", "/epoch", "/token", "/token/<work_id>", "/token/trial/<trial_id>"),
         *("/sign-in", "/unlock", "/first-account", "/password", "/help/<page>"),
         *("/users", "/users/<int(max=999999999):user_id>", "/audit", "/audit/verify/<work_id>", "/settings"),
+        "/clock",
         *("/reports", "/exports", "/exports/<work_id>", "/exports/<work_id>/file", "/day-close", "/day-close/sheet"),
     }
 
@@ -205,6 +214,7 @@ def errors() -> list[Exception]:
         *(refuse(code, "card") for code in Code),
         *(PassRefusedError(code) for code in PassCode),
         *(TokenError(code) for code in TokenCode),
+        *(StickError(code) for code in StickCode),
         *(ProtocolError(code, "a rule") for code in Code),
     ]
 

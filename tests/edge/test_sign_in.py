@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Final
 
@@ -295,6 +296,22 @@ def test_a_screen_that_nobody_touches_locks_itself_after_the_minutes_of_the_site
     visitor.get("/sync", status=303)
     visitor.get("/unlock")
     assert "Đồng bộ" in visitor.post("/unlock", {"password": USER_PASSWORD})
+
+
+def test_a_page_that_asks_by_itself_keeps_no_session_open(visitor: Visitor, node: Node, clock: TickingClock) -> None:
+    add_user(node, login="sau")
+    sign_in(visitor, "sau")
+    with node.database.write_transaction() as tables:
+        settings.put(tables, Setting.IDLE_MINUTES, 3, at=NOW, by="test")
+    asks = re.search(r'data-sync="([^"]+)"', visitor.get("/sync"))
+    assert asks is not None
+    for _ in range(17):
+        clock.at += 10
+        assert visitor.client.get(asks[1], base_url=ADDRESS).status_code == 200
+    visitor.get("/sync?watched=1")
+    clock.at += 10
+    assert visitor.client.get(asks[1], base_url=ADDRESS).status_code == 303
+    visitor.get("/sync?watched=1", status=303)
 
 
 def test_guessing_at_a_locked_screen_locks_the_account_and_says_for_how_long(visitor: Visitor, node: Node) -> None:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Final, cast
 
 import pytest
 
-from edge.store import audit, feed, link
+from edge.store import audit, contacts, feed, link
 from edge.store.database import Database, Tables
 from edge.workflow.check_store import check_store
-from edge.workflow.take_feed import Applier, FeedResult, fetch_feed, take_page
-from sync_protocol.api import NetworkError
+from edge.workflow.take_feed import Applier, FeedResult, fetch_feed, take_file, take_page
+from sync_protocol import limits
+from sync_protocol.api import CentralApi, NetworkError
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.feed import FeedItem, FeedKind, FeedRequest, sign_request
-from sync_protocol.signers.key_signer import KeySigner
-from tests.builders import ec_key
+from sync_protocol.feed import FeedItem, FeedKind, sign_item
+from sync_protocol.feed_page import split_file
+from tests.builders import SeededEntropy
 from tests.edge.power_cut import Fuse, PowerCutError
 from tests.edge.station import DATA_KEY, NODE, Station, make_station
-from tests.simulator import EPOCH
 
 BAD: Final = b"cannot be read"
 
@@ -53,8 +54,9 @@ def fetch(station: Station, reader: Reader) -> FeedResult:
 
 
 def page_after(station: Station, number: int) -> bytes:
-    request = FeedRequest(NODE, EPOCH, after=number, at=0, nonce=bytes(16))
-    return station.centre.feed(sign_request(request, KeySigner(ec_key(f"node {NODE}"))))
+    """The one page of a file."""
+    (page,) = split_file(station.centre.feed_file(NODE, after=number))
+    return page
 
 
 def put(station: Station, count: int, body: bytes = b"\xa0") -> None:
@@ -160,3 +162,133 @@ def _cut(directory: Path, *, blows_at: int | None) -> int:
         assert [number for number, _ in feed.all_items(tables)] == [1, 2]
     assert check_store(after.database).findings == ()
     return fuse.events
+
+
+def put_raw(station: Station, *pieces: tuple[FeedKind, int, int, bytes]) -> None:
+    """Items as only a centre with a fault would make them: kind, pieces that follow, pieces before, body."""
+    items = station.centre.feeds.setdefault(NODE, [])
+    for kind, more, before, body in pieces:
+        item = FeedItem(NODE, len(items) + 1, kind, station.clock.now(), body, more=more, before=before)
+        items.append(sign_item(item, station.centre.publisher))
+
+
+def unreadable(station: Station) -> list[tuple[str, str]]:
+    with station.database.read() as tables:
+        return [
+            (line.subject, line.details)
+            for line in audit.entries(tables)
+            if line.action == audit.Action.FEED_UNREADABLE
+        ]
+
+
+def test_a_body_in_pieces_is_read_once_and_whole(tmp_path: Path) -> None:
+    station, bodies = make_station(tmp_path), list[bytes]()
+    sent = [SeededEntropy(1).token(5 * limits.FEED_PIECE_BYTES + 1), b"", SeededEntropy(2).token(10)]
+    for body in sent:
+        station.centre.put_item(NODE, FeedKind.HANDED_BACK, body)
+
+    def read(tables: Tables, item: FeedItem, *, at: int) -> None:
+        assert (item.more, item.before) == (0, 0)
+        bodies.append(item.body)
+
+    result = fetch_feed(
+        station.database,
+        station.centre,
+        now=station.clock.now,
+        entropy=station.entropy,
+        appliers=dict.fromkeys(FeedKind, read),
+    )
+    assert bodies == sent
+    assert result == FeedResult(taken=3, left=0)
+    with station.database.read() as tables:
+        assert feed.newest_number(tables) == 8
+        assert [line.subject for line in audit.entries(tables) if line.action == audit.Action.FEED_TAKEN] == [
+            "feed:6",
+            "feed:7",
+            "feed:8",
+        ]
+    assert check_store(station.database).findings == ()
+
+
+A, B = FeedKind.DELEGATIONS, FeedKind.REGISTRATIONS
+
+
+@pytest.mark.parametrize(
+    ("pieces", "read", "told"),
+    [
+        # Broken off: the next body begins before the last one has ended.
+        ([(A, 2, 0, b"1"), (A, 1, 1, b"2"), (B, 0, 0, b"x")], [3], [("feed:2", "count-mismatch")]),
+        # A piece of another kind in the middle, with the numbers that were expected.
+        ([(A, 2, 0, b"1"), (B, 1, 1, b"2"), (A, 0, 2, b"3"), (B, 0, 0, b"x")], [4], [("feed:3", "count-mismatch")]),
+        # A piece is left out.
+        ([(A, 2, 0, b"1"), (A, 0, 2, b"3"), (B, 0, 0, b"x")], [3], [("feed:2", "count-mismatch")]),
+        # An end without a beginning, at the very beginning of the feed.
+        ([(A, 0, 1, b"2"), (B, 0, 0, b"x")], [2], [("feed:1", "count-mismatch")]),
+        # Fewer pieces than the first one said.
+        ([(A, 2, 0, b"1"), (A, 0, 1, b"2"), (B, 0, 0, b"x")], [3], [("feed:2", "count-mismatch")]),
+    ],
+    ids=["broken off", "another kind", "left out", "no beginning", "too few"],
+)
+def test_a_series_that_is_not_one_body_has_no_effect_and_holds_nothing_back(
+    tmp_path: Path,
+    pieces: list[tuple[FeedKind, int, int, bytes]],
+    read: list[int],
+    told: list[tuple[str, str]],
+) -> None:
+    station, reader = make_station(tmp_path), Reader()
+    put_raw(station, *pieces)
+    assert fetch(station, reader).left == 0
+    assert reader.read == read
+    assert unreadable(station) == told
+    assert check_store(station.database).findings == ()
+
+
+def test_pieces_that_join_to_more_than_any_set_are_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    station, reader = make_station(tmp_path), Reader()
+    station.centre.put_item(NODE, A, bytes(3 * limits.FEED_PIECE_BYTES))
+    monkeypatch.setattr("sync_protocol.limits.FEED_BODY_BYTES", 3 * limits.FEED_PIECE_BYTES - 1)
+    put(station, 1)
+    assert fetch(station, reader).left == 0
+    assert (reader.read, unreadable(station)) == ([4], [("feed:3", "too-large")])
+
+
+def test_a_whole_file_is_taken_and_one_that_ends_within_a_page_as_far_as_it_goes(tmp_path: Path) -> None:
+    station, reader = make_station(tmp_path), Reader()
+    station.centre.put_item(NODE, A, SeededEntropy(1).token(4 * limits.FEED_PIECE_BYTES))
+    put(station, 2)
+    data = station.centre.feed_file(NODE)
+    with pytest.raises(ProtocolError, match=Code.FIELD_INVALID):
+        take_file(station.database, data[:-1], at=station.clock.now(), appliers=appliers(reader))
+    assert reader.read == []
+    with station.database.read() as tables:
+        assert feed.newest_number(tables) == 3
+    found = take_file(station.database, data, at=station.clock.now(), appliers=appliers(reader))
+    assert found == FeedResult(taken=3, left=0)
+    assert reader.read == [4, 5, 6]
+    for nonsense in (b"", b"\0\0\0\0", b"\xff" * 8, b"<html>log in</html>"):
+        with pytest.raises(ProtocolError):
+            take_file(station.database, nonsense, at=station.clock.now(), appliers=appliers(reader))
+
+
+def test_an_answer_that_breaks_off_leaves_what_came_before(tmp_path: Path) -> None:
+    station, reader = make_station(tmp_path), Reader()
+    for seed in range(3):
+        station.centre.put_item(NODE, A, SeededEntropy(seed).token(limits.FEED_PIECE_BYTES))
+    honest = station.centre.feed
+
+    def broken(request: bytes) -> Iterator[bytes]:
+        pages = honest(request)
+        yield next(pages)
+        yield next(pages)
+        raise NetworkError("cut", try_again=True, is_cut=True)
+
+    way = cast("CentralApi", SimpleNamespace(feed=broken))
+    with pytest.raises(NetworkError):
+        fetch_feed(station.database, way, now=station.clock.now, entropy=station.entropy, appliers=appliers(reader))
+    assert reader.read == [1, 2]
+    with station.database.read() as tables:
+        assert [(one.what, one.said) for one in contacts.missing(tables)] == [("items", 3)]
+        assert link.state(tables).bytes_received > 2 * limits.FEED_PIECE_BYTES
+    assert fetch(station, reader) == FeedResult(taken=1, left=0)
+    with station.database.read() as tables:
+        assert contacts.missing(tables) == []

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_protocol import cbor, limits
-from sync_protocol.api import ChainHead, NetworkError, RemoteProblem, encode_problem, parse_problem
+from sync_protocol.api import NetworkError, RemoteProblem, encode_problem, parse_problem
+from sync_protocol.chain_head import ChainHead
 from sync_protocol.endpoints import ENDPOINTS, PROBLEM_BYTES, status_of
 from sync_protocol.errors import Code, ProtocolError
 

@@ -13,17 +13,15 @@ from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.feed import (
     FeedItem,
     FeedKind,
-    FeedPage,
     FeedRequest,
-    open_page,
     opening_keys_of,
     parse_request,
-    seal_page,
     sign_item,
     sign_request,
     verify_item,
     verify_request,
 )
+from sync_protocol.feed_page import FeedPage, open_page, seal_page
 from sync_protocol.sealing import seal
 from sync_protocol.signers.key_signer import KeySigner
 from tests.builders import SeededEntropy, ec_key

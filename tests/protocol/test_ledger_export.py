@@ -138,7 +138,8 @@ def test_a_strangers_head_is_refused() -> None:
 @pytest.mark.parametrize(
     ("header", "code"),
     [
-        ({1: "hcvx-ledger", 2: 2, 3: 6}, Code.VERSION),
+        ({1: "hcvx-ledger", 2: 3, 3: 6}, Code.VERSION),
+        ({1: "hcvx-ledger", 2: 2, 3: 6}, Code.FIELD_MISSING),
         ({1: "hcvx-ledger", 2: 1, 3: 0}, Code.FIELD_INVALID),
         ({1: "hcvx-ledger", 2: 1, 3: 20_000_001}, Code.FIELD_INVALID),
         ({1: "hcvx-ledger", 2: 1, 4: 6}, Code.FIELD_MISSING),

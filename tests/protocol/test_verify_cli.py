@@ -26,7 +26,10 @@ from sync_protocol.errors import Code
 from sync_protocol.gateway_list import TrustedSigner, encode_gateway_json
 from sync_protocol.health_certificate import CertifiedProduct
 from sync_protocol.issuance import issue_hc1, issue_many
+from sync_protocol.ledger_epoch import EpochStep, LedgerEpoch, sign_ledger_epoch
+from sync_protocol.ledger_evidence import Evidence, EvidencePair, encode_evidence
 from sync_protocol.ledger_export import encode_ledger_export
+from sync_protocol.manifest import Checkpoint
 from sync_protocol.sealing import seal
 from sync_protocol.signers.key_signer import KeySigner
 from sync_protocol.tree_head import TreeHead, sign_tree_head
@@ -78,6 +81,7 @@ BODY = encode_batch_body(BatchBody(STATEMENT, SECRET, pack_doses(DOSES)))
 BUNDLE = Bundle(NODE, 1, 1, NO_PREVIOUS, BundleKind.BATCH, None, AT, BODY)
 INNER = sign_bundle(BUNDLE, NODE_SIGNER)
 ROOT = bytes(range(32))
+LEDGER_EPOCH = LedgerEpoch(EpochStep(2, Checkpoint(1, 5, ROOT, AT), AT + 60), "Khôi phục")
 
 ARTEFACTS: dict[ArtefactKind, bytes] = {
     ArtefactKind.HEALTH_CERTIFICATE: TEXTS[0].encode() + b"\n",
@@ -101,6 +105,20 @@ ARTEFACTS: dict[ArtefactKind, bytes] = {
         PUBLISHER,
     ),
     ArtefactKind.LEDGER: encode_ledger_export(ledger_file.EXPORT),
+    ArtefactKind.LEDGER_EPOCH: sign_ledger_epoch(LEDGER_EPOCH, ledger_file.LEDGER),
+    ArtefactKind.EVIDENCE: encode_evidence(
+        Evidence(
+            NODE,
+            (
+                EvidencePair(
+                    AT,
+                    "head-inconsistent",
+                    said=sign_tree_head(TreeHead(1, 5, ROOT, AT), ledger_file.LEDGER),
+                    held=sign_tree_head(TreeHead(1, 5, ROOT[::-1], AT), ledger_file.LEDGER),
+                ),
+            ),
+        )
+    ),
 }
 
 

@@ -6,7 +6,7 @@ signed with the centre's own ledger key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -77,8 +77,17 @@ class Way:
 
     trust_list = catalogue = tree_head
 
-    def feed(self, request: bytes) -> bytes:
-        return give_feed(request, engine=self.world.centre.engine, entropy=self.world.centre.entropy)
+    def feed(self, request: bytes) -> Iterator[bytes]:
+        centre = self.world.centre
+        pages = give_feed(
+            request,
+            engine=centre.engine,
+            keys=centre.keys,
+            tree=centre.ledger,
+            entropy=centre.entropy,
+            now=centre.clock.now(),
+        )
+        return iter(pages)
 
 
 @dataclass(slots=True)
@@ -119,7 +128,13 @@ class Node:
 
 
 def make_node(
-    world: World, directory: Path, *, facility: str = "19001", code: str = "19001A", is_registered: bool = True
+    world: World,
+    directory: Path,
+    *,
+    facility: str = "19001",
+    code: str = "19001A",
+    is_registered: bool = True,
+    seed: int = 5,
 ) -> Node:
     """A node in an encrypted store, enrolled over the real calls, with a certificate that is registered unless said."""
     centre = world.centre
@@ -138,7 +153,9 @@ def make_node(
     database = Database.create(directory / "node.db", DATA_KEY)
     migrate(database, at=EVENING)
     way = Way(world)
-    enrol(database, way, ticket.file, spoken=ticket.fingerprint, entropy=SeededEntropy(5), at=EVENING, by="Trạm trưởng")
+    enrol(
+        database, way, ticket.file, spoken=ticket.fingerprint, entropy=SeededEntropy(seed), at=EVENING, by="Trạm trưởng"
+    )
     holder = Site(world, facility, code, officer=OFFICER)
     certificate = world.certificate(holder, seed=f"organisation {code}")
     if is_registered:

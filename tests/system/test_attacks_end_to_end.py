@@ -295,7 +295,7 @@ class TestChain:
         before = contents(world)
         with pytest.raises(PlaceError) as caught:
             world.offer(old.seal(stolen))
-        assert caught.value.code is Code.FORKED
+        assert caught.value.code is Code.EPOCH
         after = contents(world)
         assert {name for name in after if after[name] != before[name]} == {"forks"}
         assert new.send(new.doses([42])).entry.refusal is None

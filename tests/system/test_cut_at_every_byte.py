@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -23,8 +24,11 @@ from central.web.streaming import RECEIVE_BYTES, StreamingServer
 from central.workflow.check_centre import check_centre
 from central.workflow.take_transfer import TransferDesk
 from edge.clients.http_central import HttpCentral
-from edge.clients.send_window import LEAST_BYTES
+from edge.clients.link_pace import LEAST_BYTES
+from edge.store import bundles as edge_bundles
+from edge.store import link
 from edge.store.node_identity import NodeIdentity
+from edge.workflow.exchange import exchange
 from edge.workflow.send_bundles import Sending
 from sync_protocol import limits
 from sync_protocol.api import NetworkError
@@ -32,12 +36,15 @@ from sync_protocol.bundle import BundleKind
 from sync_protocol.transfer import Answered
 from tests.central.scenario import Site, World
 from tests.system.cutting_proxy import CuttingProxy, Direction, cutting_proxy
+from tests.system.test_answers_end_to_end import make_node
 
 IS_CAMPAIGN = os.environ.get("HCVX_CAMPAIGN") == "full"
 # Every cut of the exchange in the campaign, every so manieth otherwise; 1 is among them, and so are both ends.
 STRIDE = 1 if IS_CAMPAIGN else 9
 # The request of a transfer: what may be sent again besides the bundles' bytes.
 TICKET_BYTES = 512
+# What one cut may cost on a slow link, requests included.
+CUT_BYTES = 8 * 1024
 
 
 @dataclass(slots=True)
@@ -181,9 +188,29 @@ def test_a_cut_in_a_large_bundle_costs_no_more_than_the_window(world: World, at:
 def test_a_sender_that_forgets_its_window_would_be_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # The planted fault: the kernel takes what it likes.
     monkeypatch.setattr("edge.clients.send_window._wait_for_room", lambda connection, count: None)
-    monkeypatch.setattr("edge.clients.send_window.LEAST_BYTES", 10**6)
     with linked(world, make_server(world.centre, port=0)) as link:
         pair = (link.bundle(1_000_000),)
         link.proxy.plan = (Direction.REQUEST, 30_000)
         again = link.send(pair) - sum(map(len, pair)) - link.proxy.swallowed
     assert again > LEAST_BYTES + 3 * TICKET_BYTES
+
+
+@pytest.mark.parametrize("at", [1, 200, 500, 900, 1_300, 1_800, 2_300])
+def test_an_exchange_that_is_cut_ends_by_itself_and_sends_little_again(world: World, tmp_path: Path, at: int) -> None:
+    """The whole of `exchange`: outbox, receipts and rows as well; no second call of it is needed."""
+    station = make_node(world, tmp_path / "node").station
+    station.record(400)
+    station.sign()
+    with station.database.read() as tables:
+        assert at < sum(len(due.sealed) for due in edge_bundles.due_run(tables, most=8, most_bytes=10**6))
+    with running(make_server(world.centre, port=0)) as port, cutting_proxy(port) as (proxy, url):
+        central = HttpCentral(url, connect_seconds=10, silence_seconds=10)
+        proxy.plan = (Direction.REQUEST, at)
+        result = exchange(station.database, central, now=station.clock.now, entropy=station.entropy)
+        central.close()
+    assert (result.admitted, result.unsent, result.problem) == (1, 0, "")
+    assert check_centre(world.centre.engine).findings == ()
+    with station.database.read() as tables:
+        left = link.state(tables).bytes_sent
+    # What the proxy and a reset server held unread was confirmed, and on no link.
+    assert left - result.bytes_sent - proxy.swallowed <= CUT_BYTES + 2 * RECEIVE_BYTES

@@ -6,7 +6,7 @@ other desk changed takes the other's text, a field that both changed keeps what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -21,20 +21,24 @@ from edge.domain.identity_papers import PROVINCES, check_number
 from edge.domain.refusals import EdgeCode, Finding, RefusedError
 from edge.domain.roles import Role
 from edge.domain.waiting import Waiting
-from edge.store import doses, identity_checks, node_identity, people, standings
+from edge.store import doses, identity_checks, node_identity, people, standings, verdict_changes
 from edge.store.database import Tables
 from edge.store.people import Person, PersonId
+from edge.store.verdict_changes import ChangedVerdict
 from edge.web.desks import dose_page
 from edge.web.desks.dose_page import texts_of_person
 from edge.web.desks.edit_form import EditForm, origin, typed_texts, whole
+from edge.web.desks.passport_sheet import standing_sentence
 from edge.web.frame import drafts, form_words
 from edge.web.frame.access import allow, current_user
+from edge.web.frame.formats import moment
 from edge.web.frame.language import _, say
 from edge.web.frame.node import node
 from edge.web.frame.sentences import Sentence, person_sentence, reason_words
 from edge.workflow.change_person import change_person
 from edge.workflow.check_identity import check_person, vouch
 from edge.workflow.plan_passes import signing_rules
+from edge.workflow.show_certificates import certificates_of
 from sync_protocol.dose import Dose
 from sync_protocol.identity import IdentityState, PaperKind
 
@@ -61,13 +65,18 @@ _SAID: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DoseRow:
-    """One dose of the person: where it stands, in words, and whether what is known now can still reach it."""
+    """One dose of the person: where it stands, in words, and whether what is known now can still reach it.
+
+    `changed` says what the centre said before, where it says otherwise now; `passport` how its certificate stands.
+    """
 
     dose: Dose
     kind: str
     words: str
     is_signed: bool
     is_handed: bool = False
+    changed: str = ""
+    passport: Sentence | None = None
 
 
 @blueprint.get("/people/<int(max=999999999):person_id>")
@@ -233,18 +242,31 @@ def _rows(tables: Tables, person: Person) -> list[DoseRow]:
     rules = signing_rules(tables, open_node.shelf.catalogue().policy, now=open_node.clock.now())
     facility = node_identity.codes(tables).facility
     found = {row.facts.sequence: row for row in standings.of_person(tables, person.person_id, facility=facility)}
+    sequences = [one.sequence for one in stored]
+    changes = verdict_changes.newest_of(tables, sequences)
+    certificates = certificates_of(tables, sequences, now=open_node.clock.now())
     rows = []
-    for dose in doses.assemble(tables, [one.sequence for one in stored]):
-        standing = found[dose.sequence]
+    for dose in doses.assemble(tables, sequences):
+        standing, certificate = found[dose.sequence], certificates.get(dose.sequence)
         where, is_signed = place(standing, rules), standing.facts.in_live_batch
         if where == ADMITTED:
-            rows.append(DoseRow(dose, "good", _("Trung tâm đã nhận"), is_signed))
+            row = DoseRow(dose, "good", _("Trung tâm đã nhận"), is_signed)
         else:
             calm = is_signed or where in (Waiting.UNSIGNED, Waiting.HANDED)
             kind = "danger" if standing.verdict is not None else "plain" if calm else "warning"
             said = say(reason_words(where).vi).rstrip(".")
-            rows.append(DoseRow(dose, kind, said, is_signed, standing.facts.is_handed))
+            row = DoseRow(dose, kind, said, is_signed, standing.facts.is_handed)
+        changed = changes.get(dose.sequence)
+        told = "" if changed is None or standing.verdict is None else _changed_words(changed, open_node.clock.now())
+        passport = None if certificate is None else standing_sentence(certificate)
+        rows.append(replace(row, changed=told, passport=passport))
     return rows
+
+
+def _changed_words(changed: ChangedVerdict, now: int) -> str:
+    before = _("Trung tâm đã nhận") if changed.before.code is None else reason_words(changed.before.code.value).vi
+    at = moment(changed.changed_at, now)
+    return _("Trung tâm đổi kết quả lúc %(at)s; trước đó: %(before)s.", at=at, before=before)
 
 
 def _found(tables: Tables, person_id: PersonId) -> Person:

@@ -22,6 +22,8 @@ from edge.web.frame.node import node
 from edge.web.frame.sessions import TOKEN_BYTES, Sessions
 
 BADGE: Final = "who"
+# Stands in the address of what a page asks for by itself.
+WATCHED: Final = "watched"
 # For views that need a person, whatever the role.
 SIGNED_IN: Final = frozenset(Role)
 # For views without a person: signing in, the first account, the language, a device that asks to be admitted.
@@ -144,7 +146,7 @@ def begin_session(user: User) -> None:
     open_node = node()
     end_session()
     token = open_node.entropy.token(TOKEN_BYTES).hex()
-    sessions().start(token, user.user_id, at=open_node.clock.now())
+    sessions().start(token, user.user_id, at=open_node.clock.now(), seen_at=open_node.clock.steady())
     session[BADGE] = token
     g.pop("visit", None)
 
@@ -153,7 +155,7 @@ def continue_session() -> None:
     """Unlock this browser's session under a fresh token; forms that lie open in it keep their own."""
     open_node = node()
     fresh = open_node.entropy.token(TOKEN_BYTES).hex()
-    sessions().unlock(badge(), fresh, at=open_node.clock.now())
+    sessions().unlock(badge(), fresh, at=open_node.clock.now(), seen_at=open_node.clock.steady())
     session[BADGE] = fresh
     g.pop("visit", None)
 
@@ -179,7 +181,9 @@ def _visit() -> Visit | None:
     now = open_node.clock.now()
     with open_node.database.read() as tables:
         idle_seconds = 60 * settings.get(tables, Setting.IDLE_MINUTES)
-        found = sessions().find(token, at=now, idle_seconds=idle_seconds)
+        found = sessions().find(
+            token, at=open_node.clock.steady(), idle_seconds=idle_seconds, is_use=WATCHED not in request.args
+        )
         user = None if found is None else users.get(tables, found.user_id)
     if found is None or user is None:
         return None

@@ -17,6 +17,7 @@ from edge.domain.waiting import Waiting
 from edge.store import bundles, link, node_identity, standings
 from edge.web.frame import drafts
 from edge.web.frame.access import current_visit, forget_visit, signed_in_user
+from edge.web.frame.gate_words import GateView, gate_view
 from edge.web.frame.node import node
 from edge.web.frame.places import help_page, open_places
 from edge.web.frame.sentences import link_sentence
@@ -29,7 +30,10 @@ LOW_DISK_BYTES: Final = 500_000_000
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Counts are of today; `left_seconds` until the local midnight by which doses of today are due for signing."""
+    """Counts are of today; `left_seconds` until the local midnight by which doses of today are due for signing.
+
+    `gate` is everything that is past a threshold of the policy: empty when all is well.
+    """
 
     node: str
     facility: str
@@ -39,9 +43,11 @@ class Header:
     link_works: bool
     link_words: str
     unsent: int
+    is_due: bool
     unsigned: int
     left_seconds: int
     free_bytes: int
+    gate: GateView
 
     @property
     def disk_low(self) -> bool:
@@ -108,6 +114,12 @@ def header() -> Header:
     return found
 
 
+def header_if_read() -> Header | None:
+    """The header of this request, where its page has one."""
+    found: Header | None = g.get("header")
+    return found
+
+
 def _site() -> Site | None:
     with node().database.read() as tables:
         identity = node_identity.find(tables)
@@ -127,6 +139,7 @@ def _header() -> Header:
         kinds = standings.kinds(tables, facility=identity.facility, now=now, first_day=day, last_day=day)
         waiting = count_kinds(kinds, signing_rules(tables, policy, now=now)).waiting
         unsent = bundles.unsent(tables)
+        gate = gate_view(tables, policy.offline, now=now)
     said = link_sentence(state, now)
     return Header(
         node=identity.node,
@@ -137,7 +150,9 @@ def _header() -> Header:
         link_works=state.failing_since is None and state.reached_at is not None,
         link_words=said.word,
         unsent=unsent,
+        is_due=unsent > 0 and (state.next_try_at is None or state.next_try_at <= now),
         unsigned=waiting.get(Waiting.UNSIGNED, 0) + waiting.get(Waiting.PASS_OPEN, 0),
         left_seconds=day_end(local_day(now)) - now,
         free_bytes=shutil.disk_usage(open_node.config.directory).free,
+        gate=gate,
     )

@@ -24,6 +24,7 @@ from edge.store.errors import StoreError
 from edge.web.frame.problems import error_words
 from edge.web.frame.work_progress import Job, Progress, Result, StoppedError, WorkState
 from sync_protocol.errors import ProtocolError
+from sync_protocol.stick_errors import StickError
 
 RUNNING: Final = 2
 MOST_WAITING: Final = 6
@@ -217,7 +218,7 @@ class LongWork:
             result = work.job(lambda done: self._told(work, done))
         except StoppedError:
             state = WorkState.CANCELLED
-        except (RefusedError, PassRefusedError, ProtocolError, StoreError) as error:
+        except (RefusedError, PassRefusedError, ProtocolError, StickError, StoreError) as error:
             state, problem = WorkState.FAILED, error_words(error)[1]
         except Exception as error:  # noqa: BLE001
             # A bug of ours must not end the thread; its text may hold what a person typed, so its place alone is told.

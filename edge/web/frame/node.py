@@ -1,4 +1,4 @@
-"""The open node behind the pages, and the exchange that a page may start."""
+"""The open node behind the pages, and the exchange that a page may start and look at."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from typing import Final, cast
 from flask import current_app, request
 
 from edge.bootstrap import Node
+from edge.exchanger import Going
 from edge.store import node_identity
-from edge.workflow.exchange import ExchangeResult
+from edge.workflow.exchange_progress import Asked
 
 _KEY: Final = "hcvx-node"
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What the pages work on. `send_now` runs one exchange in the caller's thread."""
+    """What the pages work on.
+
+    Attributes:
+        ask: wants an exchange; False where one runs already.
+        going: the exchange that runs, or None.
+        wait: returns when none runs and none is wanted; for long work, never for a page.
+    """
 
     node: Node
-    send_now: Callable[[], ExchangeResult]
+    ask: Callable[[Asked], bool]
+    going: Callable[[], Going | None]
+    wait: Callable[[], None]
 
 
 def attach(extensions: dict[str, object], behind: Behind) -> None:

@@ -35,7 +35,7 @@ class Place:
 
 
 PLACES: Final = (
-    Place("1", "today.show", "Hôm nay", "home"),
+    Place("1", "today.show", "Hôm nay", "home", ("passports",)),
     Place("2", "reception.desk", "Tiếp đón", "door", ("roster",)),
     Place("3", "injection.form", "Bàn tiêm", "dose", ("vials",)),
     Place("4", "observation.desk", "Theo dõi", "watch", ("reaction",)),
@@ -51,8 +51,8 @@ PLACES: Final = (
     ),
     Place("7", "closing.show", "Chốt ngày", "close"),
     Place("8", "reports.show", "Báo cáo", "chart", ("exports",)),
-    Place("9", "sync.show", "Đồng bộ", "sync"),
-    Place("0", "users.show", "Cơ sở", "house", ("audit", "settings_page", "devices")),
+    Place("9", "sync.show", "Đồng bộ", "sync", ("stick", "epoch", "evidence")),
+    Place("0", "users.show", "Cơ sở", "house", ("audit", "clock", "settings_page", "devices")),
 )
 # Pages of help by the blueprint whose pages they are about.
 HELP: Final = {
@@ -65,6 +65,7 @@ HELP: Final = {
     "reaction": "observation",
     "slip": "observation",
     "people": "people",
+    "passports": "passports",
     "correction": "people",
     "work_lists": "work-lists",
     "list_import": "work-lists",
@@ -81,10 +82,14 @@ HELP: Final = {
     "reports": "reports",
     "exports": "reports",
     "sync": "sync",
+    "stick": "stick",
+    "evidence": "sync",
     "users": "users",
     "devices": "devices",
+    "epoch": "sync",
     "audit": "audit",
     "settings_page": "settings",
+    "clock": "clock",
 }
 FIRST_HELP: Final = "start"
 # Where somebody begins who has this role and no other.

@@ -26,10 +26,11 @@ from edge.web.frame.header import draw_bare
 from edge.web.frame.node import node
 from sync_protocol.errors import ProtocolError
 from sync_protocol.signers.token_errors import TokenError
+from sync_protocol.stick_errors import StickError
 
 # Our families of errors, and the status with which each is shown.
 _STATUS: Final[Mapping[type[Exception], int]] = MappingProxyType(
-    {RefusedError: 422, PassRefusedError: 409, ProtocolError: 422, TokenError: 409, StoreError: 503}
+    {RefusedError: 422, PassRefusedError: 409, ProtocolError: 422, TokenError: 409, StickError: 409, StoreError: 503}
 )
 CSRF_WORDS: Final = Words(
     "Trang này đã cũ", "Tải lại trang rồi làm lại; chưa có gì được ghi.", "the form's token is not good any more"
@@ -125,7 +126,7 @@ def error_words(error: Exception) -> tuple[str, Words]:
             return code.value, words(code)
         case PassRefusedError():
             return error.code.value, PASS_WORDS[error.code]
-        case TokenError():
+        case TokenError() | StickError():
             return error.code.value, Words(error.vi, error.cure, error.en)
         case ProtocolError():
             return error.code.value, words(error.code)

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from qrcode.constants import ERROR_CORRECT_M
+from qrcode.constants import ERROR_CORRECT_M, ERROR_CORRECT_Q
 from qrcode.main import QRCode
+from qrcode.util import QRData
 
 # The quiet zone that the standard asks for.
 _QUIET_MODULES: Final = 4
+# The mode of 45 characters (ISO/IEC 18004, 7.4.4), which base45 was made for.
+_ALPHANUMERIC: Final = 2
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -28,8 +31,17 @@ class QrPicture:
 
 def draw_qr(text: str) -> QrPicture:
     """The QR of a short text, such as an address. ValueError where it is too long for any."""
-    code = QRCode(error_correction=ERROR_CORRECT_M, border=_QUIET_MODULES)
-    code.add_data(text)
+    return _drawn(text, correction=ERROR_CORRECT_M)
+
+
+def draw_hc1(text: str) -> QrPicture:
+    """The QR of a health certificate: alphanumeric, and a quarter of it may be damaged. ValueError as `draw_qr`."""
+    return _drawn(QRData(text.encode(), mode=_ALPHANUMERIC), correction=ERROR_CORRECT_Q)
+
+
+def _drawn(content: str | QRData, *, correction: int) -> QrPicture:
+    code = QRCode(error_correction=correction, border=_QUIET_MODULES)
+    code.add_data(content)
     code.make(fit=True)
     matrix = code.get_matrix()
     return QrPicture(len(matrix), "".join(_row(cells, y) for y, cells in enumerate(matrix)))

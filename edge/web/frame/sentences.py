@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from edge.domain.code_words import words
-from edge.domain.outbox import BundleState
+from edge.domain.network_words import NETWORK_WORDS
+from edge.domain.outbox import BundleEvent, BundleState
 from edge.domain.refusals import EdgeCode, Words
 from edge.domain.waiting import WORDS, Waiting, identity_obstacle
 from edge.store.bundles import BundleLine
 from edge.store.link import LinkState
 from edge.web.frame.formats import moment
 from edge.web.frame.language import _, say
-from edge.workflow.exchange import UNREACHED
+from sync_protocol.api import NetworkFault
 from sync_protocol.dose import IdentityState
 from sync_protocol.errors import Code
 
@@ -39,6 +40,11 @@ FIELD_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "several": "nhiều trường",
     }
 )
+
+# What a bundle or the link is waiting for, where it is no answer of the centre's.
+_FAULTS: Final = frozenset(NetworkFault)
+# What goes by itself.
+_PASSING: Final = frozenset({NetworkFault.UNREACHED, NetworkFault.NOT_THE_CENTRE, NetworkFault.BUSY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,8 @@ def reason_words(reason: str) -> Words:
         return plain(words(EdgeCode(reason)))
     if reason in set(Code):
         return plain(words(Code(reason)))
+    if reason in _FAULTS:
+        return plain(NETWORK_WORDS[NetworkFault(reason)])
     return Words(reason, _("Hỏi trung tâm."), reason)
 
 
@@ -136,7 +144,7 @@ def bundle_sentence(line: BundleLine, link: LinkState, now: int) -> Sentence:
             said = reason_words(line.problem)
             return Sentence("danger", _("Hai lịch sử"), f"{said.vi}. {said.cure}")
         case BundleState.SEALED | BundleState.OFFERED:
-            return _due(line, link, now)
+            return _exported(_due(line, link, now), line, now)
 
 
 def link_sentence(link: LinkState, now: int) -> Sentence:
@@ -146,19 +154,21 @@ def link_sentence(link: LinkState, now: int) -> Sentence:
             return Sentence("plain", _("Chưa liên lạc"), _("Máy chưa gửi gì cho trung tâm."))
         text = _("Lần gần nhất lúc %(time)s.", time=moment(link.reached_at, now))
         return Sentence("good", _("Liên lạc được"), text)
-    if link.code == UNREACHED:
-        return Sentence("warning", _("Mất mạng"), _offline(link, now))
+    if link.code in _FAULTS:
+        return Sentence(_fault_kind(link.code), fault_word(link.code), _offline(link, now))
     said = reason_words(link.code)
     since = _("Từ %(time)s", time=moment(link.failing_since, now))
     return Sentence("danger", _("Trung tâm chưa nhận"), f"{since}: {said.vi}. {said.cure}")
 
 
 def _due(line: BundleLine, link: LinkState, now: int) -> Sentence:
-    if line.problem and line.problem != UNREACHED:
+    if line.problem == BundleEvent.CENTRE_RESTORED:
+        return Sentence("warning", _("Gửi lại"), _("Trung tâm đã mất biên nhận, đang gửi lại."))
+    if line.problem and line.problem not in _FAULTS:
         said = reason_words(line.problem)
         return Sentence("danger", _("Chưa được nhận"), f"{said.vi}. {said.cure}")
-    if link.failing_since is not None and link.code == UNREACHED:
-        text = _offline(link, now)
+    if link.failing_since is not None and link.code in _FAULTS:
+        text = _next_try(link, now)
         if line.offers:
             text = f"{text} {_('Gửi lại không làm trùng.')}"
         return Sentence("warning", _("Chưa gửi"), text)
@@ -167,11 +177,60 @@ def _due(line: BundleLine, link: LinkState, now: int) -> Sentence:
     return Sentence("plain", _("Chờ gửi"), _("Gói đã niêm phong, sẽ gửi trong lần liên lạc tới."))
 
 
+def _exported(said: Sentence, line: BundleLine, now: int) -> Sentence:
+    """The same of a bundle that lies on a stick: it may arrive that way, and is not delivered by it."""
+    if line.exported_at is None:
+        return said
+    copied = _("Đã chép ra USB lúc %(time)s; chưa tính là đã gửi.", time=moment(line.exported_at, now))
+    return replace(said, text=f"{said.text} {copied}")
+
+
+def fault_word(code: str) -> str:
+    """What stands between the node and the centre, in a word or two."""
+    match NetworkFault(code):
+        case NetworkFault.UNREACHED:
+            return _("Mất mạng")
+        case NetworkFault.NOT_THE_CENTRE:
+            return _("Không phải trung tâm")
+        case NetworkFault.BUSY:
+            return _("Trung tâm bận")
+        case NetworkFault.PROXY:
+            return _("Proxy chặn")
+        case NetworkFault.ADDRESS:
+            return _("Sai địa chỉ")
+        case NetworkFault.TLS | NetworkFault.TLS_NAME | NetworkFault.TLS_TIME:
+            return _("Chứng thư không đúng")
+
+
+def _fault_kind(code: str) -> str:
+    return "warning" if NetworkFault(code) in _PASSING else "danger"
+
+
 def _offline(link: LinkState, now: int) -> str:
     since = moment(link.failing_since or now, now)
+    is_soon = link.next_try_at is None or link.next_try_at <= now
+    if link.code == NetworkFault.UNREACHED:
+        if is_soon:
+            return _("Mất mạng từ %(time)s, sẽ thử lại ngay.", time=since)
+        return _("Mất mạng từ %(time)s, thử lại lúc %(next)s.", time=since, next=moment(link.next_try_at or now, now))
+    said = reason_words(link.code)
+    if is_soon:
+        return _("Từ %(time)s: %(fact)s. Máy sẽ thử lại ngay. %(cure)s", time=since, fact=said.vi, cure=said.cure)
+    return _(
+        "Từ %(time)s: %(fact)s. Thử lại lúc %(next)s. %(cure)s",
+        time=since,
+        fact=said.vi,
+        cure=said.cure,
+        next=moment(link.next_try_at or now, now),
+    )
+
+
+def _next_try(link: LinkState, now: int) -> str:
+    """Of one bundle among several: what stands between and what to do is said once, beside the link."""
+    said = fault_word(link.code)
     if link.next_try_at is None or link.next_try_at <= now:
-        return _("Mất mạng từ %(time)s, sẽ thử lại ngay.", time=since)
-    return _("Mất mạng từ %(time)s, thử lại lúc %(next)s.", time=since, next=moment(link.next_try_at, now))
+        return _("%(why)s, sẽ thử lại ngay.", why=said)
+    return _("%(why)s, thử lại lúc %(next)s.", why=said, next=moment(link.next_try_at, now))
 
 
 def _difference(field: str) -> str:

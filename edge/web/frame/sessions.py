@@ -24,7 +24,7 @@ class Session:
 
     Attributes:
         started_at: when the password was last given, epoch seconds UTC.
-        seen_at: the latest request.
+        seen_at: the latest request, in steady seconds: a clock that jumps locks nobody out and keeps nothing open.
         wanted: the path of the page to go on with after the password; "" for none in particular.
     """
 
@@ -42,22 +42,30 @@ class Sessions:
         self._lock = threading.Lock()
         self._sessions: dict[bytes, Session] = {}
 
-    def start(self, token: str, user_id: UserId, *, at: int) -> None:
-        """Begin a session under a fresh token."""
+    def start(self, token: str, user_id: UserId, *, at: int, seen_at: int | None = None) -> None:
+        """Begin a session under a fresh token; `seen_at` in the seconds that `find` is asked with, None for `at`."""
         with self._lock:
             if len(self._sessions) >= _MOST:
                 del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
-            self._sessions[_key(token)] = Session(user_id, started_at=at, seen_at=at)
+            self._sessions[_key(token)] = Session(user_id, at, at if seen_at is None else seen_at)
 
-    def find(self, token: str, *, at: int, idle_seconds: int) -> Session | None:
-        """The session of a token, locked if it was idle for too long; asking counts as use of an unlocked one."""
+    def find(self, token: str, *, at: int, idle_seconds: int, is_use: bool = True) -> Session | None:
+        """The session of a token, locked if it was idle for too long; asking counts as use of an unlocked one.
+
+        Args:
+            at: steady seconds.
+            is_use: False where nobody did anything: a page that asks by itself keeps no session open.
+        """
         with self._lock:
             found = self._sessions.get(_key(token))
             if found is None:
                 return None
             if not found.is_locked:
                 idle = at - found.seen_at
-                found = replace(found, is_locked=True) if idle >= idle_seconds else replace(found, seen_at=at)
+                if idle >= idle_seconds:
+                    found = replace(found, is_locked=True)
+                elif is_use:
+                    found = replace(found, seen_at=at)
                 self._sessions[_key(token)] = found
             return found
 
@@ -68,12 +76,12 @@ class Sessions:
             if found is not None:
                 self._sessions[_key(token)] = replace(found, is_locked=True, wanted=wanted or found.wanted)
 
-    def unlock(self, token: str, fresh: str, *, at: int) -> None:
+    def unlock(self, token: str, fresh: str, *, at: int, seen_at: int | None = None) -> None:
         """Let a locked session go on under a fresh token: its person has given the password."""
         with self._lock:
             found = self._sessions.pop(_key(token), None)
             if found is not None:
-                self._sessions[_key(fresh)] = Session(found.user_id, started_at=at, seen_at=at)
+                self._sessions[_key(fresh)] = Session(found.user_id, at, at if seen_at is None else seen_at)
 
     def end(self, token: str) -> None:
         """Forget a session."""

@@ -23,6 +23,7 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "injection": "Bàn tiêm",
         "observation": "Theo dõi sau tiêm",
         "people": "Sửa thông tin, đính chính mũi tiêm",
+        "passports": "Hộ chiếu vắc xin",
         "work-lists": "Danh sách cần xử lý",
         "signing": "Ký",
         "token": "Kiểm tra token",
@@ -30,10 +31,12 @@ PAGES: Final[Mapping[str, str]] = MappingProxyType(
         "closing": "Chốt ngày",
         "reports": "Báo cáo và xuất tệp",
         "sync": "Đồng bộ với trung tâm",
+        "stick": "Gửi và nhận bằng USB",
         "users": "Người dùng",
         "devices": "Thiết bị trên Wi-Fi",
         "audit": "Nhật ký",
         "settings": "Thiết lập",
+        "clock": "Đồng hồ",
     }
 )
 

@@ -156,4 +156,5 @@ def approval_page(approval_id: int, problem: Problem = NO_PROBLEM) -> str:
         name_codes=(PassCode.SIGNER_NAME, PassCode.APPROVAL_SELF),
         is_software=is_software(),
         is_elsewhere=came_over_lan(),
+        offline_reason=typed("offline_reason"),
     )

@@ -17,7 +17,14 @@ from sync_protocol.catalogue import Policy
 
 
 def approved_order(
-    node: Node, approval_id: int, *, officer: str, user: User, shown: bytes | None = None, part: TurnPart | None = None
+    node: Node,
+    approval_id: int,
+    *,
+    officer: str,
+    user: User,
+    shown: bytes | None = None,
+    part: TurnPart | None = None,
+    offline_reason: str = "",
 ) -> TurnOrder:
     """Order the first turn of what is left of an approval; the further ones stand beside it.
 
@@ -26,6 +33,7 @@ def approved_order(
         user: who has signed in.
         shown: digest of all that is left, as a page has shown it; None where nothing was shown afresh.
         part: the turn that a button has named; None for whichever is the first.
+        offline_reason: why it is signed although the node was alone for long, or "".
 
     Raises:
         PassRefusedError: APPROVAL_SETTLED, SELECTION_CHANGED.
@@ -42,7 +50,9 @@ def approved_order(
     return TurnOrder(
         (digest if part is None else part.shown).hex(),
         parts[0],
-        Officer(officer, late_reason=found.late_reason, approval_id=approval_id, by=user.name),
+        Officer(
+            officer, late_reason=found.late_reason, approval_id=approval_id, by=user.name, offline_reason=offline_reason
+        ),
         user,
         rest=parts[1:],
         approver=found.decider,

@@ -69,6 +69,9 @@ def _said(tables: Tables, found: StoredHandover, now: int) -> SaidHandover:
         said = reason_words(found.outcome)
         back = _("Các mũi này đã trở lại danh sách chờ ký.")
         sentences.append(Sentence("danger", _("Không được nhận"), f"{said.vi}. {said.cure} {back}"))
+    elif found.is_left:
+        text = _("Chưa gửi được thì máy mở kỳ mới. Các mũi này đã trở lại danh sách chờ ký.")
+        sentences.append(Sentence("warning", _("Chưa gửi"), text))
     elif waits:
         sentences.append(_waiting(found, waits, now))
     sentences += _signed(tables, found, now)

@@ -21,6 +21,7 @@ from edge.web.frame.access import allow, current_user
 from edge.web.frame.certificate_words import signing_officer
 from edge.web.frame.form_words import finding_sentence
 from edge.web.frame.formats import count
+from edge.web.frame.header import header
 from edge.web.frame.language import _
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
@@ -95,7 +96,8 @@ def sign(site_node: str) -> AnyResponse | tuple[str, int]:
             raise PassRefusedError(PassCode.SELECTION_CHANGED)
         if not typed("officer"):
             raise PassRefusedError(PassCode.SIGNER_NAME)
-        officer = Officer(typed("officer"), late_reason=late_reason_of(plan.queue), by=user.name)
+        late_reason, alone = late_reason_of(plan.queue), typed("offline_reason")
+        officer = Officer(typed("officer"), late_reason=late_reason, by=user.name, offline_reason=alone)
         return begin_turn(_order(plan, officer))
     except (PassRefusedError, ProtocolError, TokenError) as error:
         return _refused(site_node, error)
@@ -187,7 +189,7 @@ def _site_page(
     open_node = node()
     with open_node.database.read() as tables:
         plan = plan_delegated(tables, open_node.shelf.catalogue().policy, site_node, now=open_node.clock.now())
-        needs_approval = bool(settings.get(tables, Setting.APPROVAL_REQUIRED))
+        needs_approval = bool(settings.get(tables, Setting.APPROVAL_REQUIRED)) or header().gate.needs_second
         open_pass = passes.open_pass(tables)
     total = len(plan.waiting)
     pages = max(1, -(-total // PAGE_ROWS))
@@ -203,6 +205,8 @@ def _site_page(
         late_reason=late_reason_of(plan.queue),
         officer=typed("officer") or signing_officer(open_node, current_user().name),
         name_wrong=code == PassCode.SIGNER_NAME,
+        reason_wrong=code == PassCode.OFFLINE_REASON,
+        offline_reason=typed("offline_reason"),
         needs_approval=needs_approval,
         open_pass=open_pass,
         is_software=is_software(),

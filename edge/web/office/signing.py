@@ -27,6 +27,7 @@ from edge.store.signing_queue import LEAST_DIGITS, LEAST_LETTERS, Wanted
 from edge.web.frame import drafts
 from edge.web.frame.access import allow, current_user
 from edge.web.frame.certificate_words import certificate_notice, signing_officer
+from edge.web.frame.header import header
 from edge.web.frame.node import node
 from edge.web.frame.problems import error_words
 from edge.web.frame.security import came_over_lan
@@ -165,7 +166,7 @@ def preview_page(problem: Problem = NO_PROBLEM) -> str:
         shown = preview_of(
             tables, selection(tables, choice), node=node_identity.codes(tables).node, page=_page(request.args)
         )
-        needs_approval = bool(settings.get(tables, Setting.APPROVAL_REQUIRED))
+        needs_approval = bool(settings.get(tables, Setting.APPROVAL_REQUIRED)) or header().gate.needs_second
     if not shown.passes:
         return choose_page(Problem(problem.code, problem.words or _nothing_words()))
     return render_template(
@@ -180,6 +181,7 @@ def preview_page(problem: Problem = NO_PROBLEM) -> str:
         name_codes=(PassCode.SIGNER_NAME, PassCode.APPROVAL_SELF),
         is_software=is_software(),
         is_elsewhere=came_over_lan(),
+        offline_reason=typed("offline_reason"),
     )
 
 

@@ -54,7 +54,14 @@ def run() -> Response:
     order = (
         _ticked(shown)
         if approval_id is None
-        else approved_order(node(), approval_id, officer=typed("officer"), user=current_user(), shown=shown)
+        else approved_order(
+            node(),
+            approval_id,
+            officer=typed("officer"),
+            user=current_user(),
+            shown=shown,
+            offline_reason=typed("offline_reason"),
+        )
     )
     return begin_turn(order)
 
@@ -126,7 +133,9 @@ def _ticked(shown: bytes) -> TurnOrder:
         if not found.outline.passes:
             raise PassRefusedError(PassCode.NOTHING_TO_SIGN)
         first, *rest = cut(tables, open_node.shelf.catalogue().policy, found, now=open_node.clock.now())
-    officer = Officer(typed("officer"), late_reason=choice.late_reason, by=user.name)
+    officer = Officer(
+        typed("officer"), late_reason=choice.late_reason, by=user.name, offline_reason=typed("offline_reason")
+    )
     return TurnOrder(shown.hex(), first, officer, user, rest=tuple(rest))
 
 

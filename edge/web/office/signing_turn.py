@@ -32,6 +32,7 @@ from edge.web.office.signing import is_software
 from edge.web.office.signing_preview import PURPOSES
 from edge.web.office.turn_order import TurnOrder, TurnPart, part_of, plan_order, sign_order
 from edge.web.office.turn_work import SigningScreen, SigningTurn, doses_of, signing_turns
+from edge.workflow.judge_offline import offline_findings, require_offline
 from edge.workflow.prepare_pass import Officer, require_clock
 from sync_protocol.batch import Purpose
 from sync_protocol.manifest import parse_statement
@@ -85,8 +86,8 @@ def again(turn_id: str) -> AnyResponse:
         order = replace(turn.order, open_pass=None)
         if order.officer.approval_id is not None:
             # What was signed before it stopped is not signed again; what is left is still approved.
-            named = order.officer.name
-            order = approved_order(node(), order.officer.approval_id, officer=named, user=current_user())
+            named, alone, approval_id = order.officer.name, order.officer.offline_reason, order.officer.approval_id
+            order = approved_order(node(), approval_id, officer=named, user=current_user(), offline_reason=alone)
         return begin_turn(replace(order, after_wrong_pin=is_sure))
     if not _is_of(turn.order, stored):
         # Another one's, of which this page has said nothing: it is finished or given up where all open passes are.
@@ -112,7 +113,12 @@ def go_on(turn_id: str) -> AnyResponse:
     if found is not None:
         return redirect(turn_page(found.turn_id), 303)
     if officer.approval_id is not None:
-        return begin_turn(approved_order(node(), officer.approval_id, officer=officer.name, user=user, part=part))
+        alone = officer.offline_reason
+        return begin_turn(
+            approved_order(
+                node(), officer.approval_id, officer=officer.name, user=user, part=part, offline_reason=alone
+            )
+        )
     return begin_turn(TurnOrder(part.shown.hex(), part, officer, user, rest=tuple(rest)))
 
 
@@ -220,7 +226,12 @@ def _check(open_node: Node, order: TurnOrder) -> None:
             raise PassRefusedError(PassCode.OPEN_ALREADY)
         if order.officer.approval_id is None and settings.get(tables, Setting.APPROVAL_REQUIRED):
             raise PassRefusedError(PassCode.APPROVAL_MISSING)
-        require_clock(tables, open_node.clock.now())
+        now = open_node.clock.now()
+        require_clock(tables, now)
+        # Said before the PIN is asked for; what holds at the signature is judged once more there.
+        findings = offline_findings(tables, open_node.shelf.catalogue().policy.offline, now=now)
+        has_second = order.officer.approval_id is not None
+        require_offline(findings, reason=order.officer.offline_reason, has_second=has_second)
     plan_order(open_node, order, now=open_node.clock.now())
 
 

@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response
 
 from edge.domain.waiting import Waiting
 from edge.domain.work_list import Cause, returned_list
-from edge.store import standings
+from edge.store import health_certificates, population, standings
 from edge.web.frame.access import allow_signed_in
 from edge.web.frame.certificate_words import certificate_notice
 from edge.web.frame.charts import hours, shares
+from edge.web.frame.copy_words import copy_notes
 from edge.web.frame.node import node
 from edge.web.frame.sentences import reason_words
 from edge.web.office.signing_list import ALL_DAYS
@@ -38,11 +39,17 @@ def show() -> str:
         # The hours of all days together say nothing, and would take reading every dose.
         rows = standings.standings(tables, facility=status.facility, day=day) if day else []
         notice = certificate_notice(open_node, tables, now=now)
+        passports = health_certificates.count_of_day(tables, day or local_day(now))
+        gap = population.gap(tables)
+        copy = copy_notes(tables)
     is_today = day == local_day(now)
     return render_template(
         "office/today.html",
         status=status,
         notice=notice,
+        copy=copy,
+        passports=passports,
+        gap=None if gap is None else (gap, reason_words(gap.code)),
         day=day,
         is_today=is_today,
         shares=shares(status.figures),
