@@ -50,7 +50,6 @@ class Sending:
 
     central: CentralApi
     identity: NodeIdentity
-    epoch: int
     bundles: tuple[bytes, ...]
     progress: Progress | None
     bytes_sent: int = 0
@@ -106,7 +105,7 @@ class Sending:
         parts = tuple(
             Part(sealed_digest(sealed), len(sealed), start) for sealed, start in zip(self.bundles, starts, strict=True)
         )
-        request = TransferRequest(self.identity.node, self.epoch, parts)
+        request = TransferRequest(self.identity.node, self.identity.epoch, parts)
         ticket = sign_transfer(request, KeySigner(self.identity.node_key))
         content = b"".join(sealed[start:] for sealed, start in zip(self.bundles, starts, strict=True))
         before = self.bytes_sent
@@ -152,5 +151,9 @@ def _surely(reached: Sequence[int], stated: Sequence[int]) -> list[int]:
 def sending_of(
     run: Sequence[StoredBundle], central: CentralApi, *, identity: NodeIdentity, progress: Progress | None
 ) -> Sending:
-    """A run of bundles of one epoch, in the order of their chain, ready to be sent."""
-    return Sending(central, identity, run[0].epoch, tuple(bundle.sealed for bundle in run), progress)
+    """A run of bundles, in the order of their chain, ready to be sent.
+
+    They may be of an epoch that has ended, where a restored centre is to answer for them once more: the request is of
+    the present one, with its key.
+    """
+    return Sending(central, identity, tuple(bundle.sealed for bundle in run), progress)

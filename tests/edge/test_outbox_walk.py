@@ -26,6 +26,7 @@ from edge.workflow.check_store import check_store
 from edge.workflow.exchange import exchange
 from edge.workflow.settle_bundle import settle_bundle, verify_answer
 from sync_protocol.api import NetworkError, RemoteProblem
+from sync_protocol.bundle import parse_bundle
 from sync_protocol.errors import Code, ProtocolError
 from tests.edge.station import DATA_KEY, make_station
 from tests.simulator import Fault
@@ -73,8 +74,9 @@ class StoreWalk(RuleBasedStateMachine):
     @rule(faults=st.lists(st.sampled_from([None, *Fault]), max_size=3))
     def send(self, faults: list[Fault | None]) -> None:
         centre = self.station.centre
-        # Another bundle's receipt needs one that was given.
-        centre.faults = [one for one in faults if one is not Fault.OTHER_RECEIPT or centre.kept]
+        # Another bundle's receipt needs one that was given, and a history can be rewritten for those who know of one.
+        unlikely = {Fault.OTHER_RECEIPT: not centre.kept, Fault.HISTORY_REWRITTEN: not self.all_name_a_head()}
+        centre.faults = [one for one in faults if one is None or not unlikely.get(one, False)]
         with suppress(NetworkError):
             exchange(self.station.database, centre, now=self.station.clock.now, entropy=self.station.entropy)
         centre.faults = []
@@ -156,6 +158,10 @@ class StoreWalk(RuleBasedStateMachine):
             assert after[place].state in reachable(bundle.state, events)
             assert (after[place].sealed, after[place].inner) == (bundle.sealed, bundle.inner)
         self.seen = after
+
+    def all_name_a_head(self) -> bool:
+        unsent = [one for one in self.stored().values() if one.state not in DELIVERED]
+        return all(parse_bundle(one.inner).claimed.known_head is not None for one in unsent)
 
     def stored(self) -> dict[_Place, StoredBundle]:
         with self.station.database.read() as tables:

@@ -6,7 +6,6 @@ The node's sender, the centre's server, its spool, its admission and its ledger 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,9 +37,6 @@ from tests.central.scenario import Site, World
 from tests.system.cutting_proxy import CuttingProxy, Direction, cutting_proxy
 from tests.system.test_answers_end_to_end import make_node
 
-IS_CAMPAIGN = os.environ.get("HCVX_CAMPAIGN") == "full"
-# Every cut of the exchange in the campaign, every so manieth otherwise; 1 is among them, and so are both ends.
-STRIDE = 1 if IS_CAMPAIGN else 9
 # The request of a transfer: what may be sent again besides the bundles' bytes.
 TICKET_BYTES = 512
 # What one cut may cost on a slow link, requests included.
@@ -64,10 +60,12 @@ class Link:
 
     def send(self, sealed: tuple[bytes, ...]) -> int:
         """Sends until both are answered, as the outbox does; gives how many bytes left."""
-        identity = cast("NodeIdentity", SimpleNamespace(node=self.site.node, node_key=self.site.node_key))
+        identity = cast(
+            "NodeIdentity", SimpleNamespace(node=self.site.node, epoch=self.site.epoch, node_key=self.site.node_key)
+        )
         left, is_new = 0, True
         for _ in range(4):
-            sending = Sending(self.central, identity, self.site.epoch, sealed, None)
+            sending = Sending(self.central, identity, sealed, None)
             try:
                 answers = sending.send(is_new=is_new)
             except NetworkError as error:
@@ -137,14 +135,14 @@ def admitted_by(world: World, link: Link) -> list[bytes]:
 
 def test_cut_at_every_byte_everything_is_in_the_ledger_once(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     with linked(world, make_server(world.centre, port=0)) as link:
-        cuts = cut_everywhere(link, STRIDE)
+        cuts = cut_everywhere(link, 1)
         # The first answer, byte for byte, is what each was told in the end.
         assert_exactly_once(link, admitted_by(world, link))
     assert check_centre(world.centre.engine).findings == ()
     assert not list((world.centre.config.directory / "spool").glob("*/*"))
     with capsys.disabled():
         print(f"\ncut at {cuts} offsets of an exchange")
-    assert cuts >= (2_000 if IS_CAMPAIGN else 200)
+    assert cuts >= 2_000
 
 
 @dataclass(frozen=True, slots=True)
