@@ -188,9 +188,9 @@ PASS_WORDS: Final[Mapping[PassCode, Words]] = MappingProxyType(
             "who approved it may not approve any more",
         ),
         PassCode.OFFLINE_REASON: Words(
-            "Máy xa trung tâm đã lâu nên lượt ký này cần ghi lý do",
+            "Lượt ký này cần ghi lý do",
             "Ghi vì sao vẫn ký lúc này; chưa có gì được ký.",
-            "the node was alone for long: a signature needs a reason",
+            "the node was alone for long, or its clock is in doubt: a signature needs a reason",
         ),
         PassCode.OFFLINE_SECOND: Words(
             "Máy mất liên lạc với trung tâm quá lâu nên phải có người thứ hai phê duyệt",

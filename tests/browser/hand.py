@@ -14,7 +14,7 @@ from tests.browser.chrome import await_focus, open_page, press, sign_in
 from tests.browser.visitor import USER_PASSWORD
 
 # Nobody tabs further than this to what they do all day.
-_TABS: Final = 25
+_TABS: Final = 30
 
 
 @dataclass(slots=True)

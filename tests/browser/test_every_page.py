@@ -27,6 +27,7 @@ from tests.translations import VIETNAMESE
 ADDRESSES: Final = {
     "/": ("/", f"/?day={YESTERDAY}"),
     "/people/<int(max=999999999):person_id>": ("/people/10", "/people/10?list=identity-mismatch&day=all"),
+    "/people/<int(max=999999999):person_id>/passport": ("/people/10/passport",),
     "/doses/<int(max=999999999):sequence>/correct": ("/doses/7/correct",),
     "/doses/<int(max=999999999):sequence>/slip": ("/doses/7/slip",),
     "/observation/<int(max=999999999):visit_id>/reaction": ("/observation/{visit_id}/reaction",),
@@ -42,6 +43,8 @@ ADDRESSES: Final = {
 ELSEWHERE: Final = frozenset(
     {
         "/static/<path:filename>",
+        "/evidence/file",
+        "/sync/progress",
         "/exports/<work_id>",
         "/exports/<work_id>/file",
         "/audit/verify/<work_id>",

@@ -13,7 +13,7 @@ from edge.bootstrap import Node
 from edge.store import people
 from edge.store.people import PersonId
 from sync_protocol.identity import IdentityState
-from tests.browser.chrome import await_focus, fill, open_page, press, press_in, served, shoot, sign_in
+from tests.browser.chrome import await_focus, fill, open_page, press, press_in, serving, shoot, sign_in
 from tests.browser.pin_page import await_outcome, give_pin
 from tests.browser.visitor import PASSWORD, USER_PASSWORD, add_user, make_node
 from tests.edge.clinic import NOW, NURSE, Clinic, make_clinic, villager
@@ -39,9 +39,15 @@ def clinic(tmp_path: Path) -> Clinic:
 
 
 @pytest.fixture
-def site(tmp_path: Path, clinic: Clinic) -> Iterator[tuple[str, Node]]:
-    with served(tmp_path, clinic.database, clinic.centre) as running:
-        yield running
+def machine() -> TickingClock:
+    return TickingClock(NOW)
+
+
+@pytest.fixture
+def site(tmp_path: Path, clinic: Clinic, machine: TickingClock) -> Iterator[tuple[str, Node]]:
+    node = make_node(tmp_path, clinic.database, machine)
+    with serving(node, clinic.centre) as (address, _app):
+        yield address, node
 
 
 def click_twice(page: Page, name: str) -> None:
@@ -162,16 +168,15 @@ def assert_once(clinic: Clinic) -> None:
 
 
 def test_a_form_sent_from_a_screen_that_was_idle_too_long_waits_behind_the_lock(
-    site: tuple[str, Node], browser: Browser, clinic: Clinic
+    site: tuple[str, Node], machine: TickingClock, browser: Browser, clinic: Clinic
 ) -> None:
-    address, node = site
-    assert isinstance(node.clock, TickingClock)
+    address, _ = site
     with open_page(browser) as (page, _asked):
         sign_in(page, address, "sau")
         page.goto(f"{address}/reception/new")
         fill(page, NEWCOMER)
         page.locator("input[name=sex][value=F]").check()
-        node.clock.at += 16 * 60
+        machine.at += 16 * 60
         press_in(page, "#name")
         assert page.url == f"{address}/unlock"
         assert clinic.count("people") == 3

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser
 
-from edge.app import create_app, make_server
 from edge.bootstrap import Node
 from edge.domain.pass_journal import PassRefusedError
 from edge.domain.roles import Role
@@ -32,7 +29,7 @@ from sync_protocol.signers.opening import open_signer
 from sync_protocol.signers.token_messages import SeenToken
 from sync_protocol.signers.token_modules import Place
 from tests.browser.accessibility import serious
-from tests.browser.chrome import SIZES, await_focus, open_page, shoot, sign_in, started_chromium
+from tests.browser.chrome import SIZES, await_focus, open_page, serving, shoot, sign_in, started_chromium
 from tests.browser.signing_desk import desk, outcome, preview, signing
 from tests.browser.visitor import ADDRESS, PASSWORD, Visitor, add_user, make_node, visit
 from tests.builders import ec_key, issue_certificate, make_ca, rsa_key
@@ -281,20 +278,6 @@ def test_drivers_are_never_loaded_by_the_process_that_serves_pages(
     assert "softhsm" not in Path("/proc/self/maps").read_text()
 
 
-@contextmanager
-def served_with(node: Node) -> Iterator[tuple[str, Flask]]:
-    """The pages of this very node behind their server."""
-    app = create_app(node)
-    server = make_server(node, "127.0.0.1", 0, app=app)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}", app  # type: ignore[union-attr]
-    finally:
-        server.close()
-        thread.join(timeout=10)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with started_chromium() as started:
@@ -306,7 +289,7 @@ def test_the_page_in_a_browser_by_keyboard(
     tmp_path: Path, clinic: Clinic, alone: SoftHsm, browser: Browser, size: str
 ) -> None:
     node = two_tokens(tmp_path, clinic, alone)
-    with served_with(node) as (address, _), open_page(browser, size) as (page, asked):
+    with serving(node, clinic.centre) as (address, _), open_page(browser, size) as (page, asked):
         sign_in(page, address, "sau")
         page.goto(f"{address}/token")
         shoot(page, f"{size}-token")
@@ -325,7 +308,7 @@ def test_the_page_finds_its_end_without_scripts(
     tmp_path: Path, clinic: Clinic, alone: SoftHsm, browser: Browser
 ) -> None:
     node = two_tokens(tmp_path, clinic, alone)
-    with served_with(node) as (address, _), open_page(browser, scripts=False) as (page, _asked):
+    with serving(node, clinic.centre) as (address, _), open_page(browser, scripts=False) as (page, _asked):
         sign_in(page, address, "sau")
         page.goto(f"{address}/token")
         await_focus(page, "[autofocus]")
@@ -463,7 +446,7 @@ def test_a_trial_signature_cannot_be_taken_for_anything_else(tmp_path: Path, hsm
 @pytest.mark.parametrize("size", SIZES)
 def test_a_trial_in_a_browser(tmp_path: Path, clinic: Clinic, alone: SoftHsm, browser: Browser, size: str) -> None:
     node = two_tokens(tmp_path, clinic, alone)
-    with served_with(node) as (address, _), open_page(browser, size) as (page, _asked):
+    with serving(node, clinic.centre) as (address, _), open_page(browser, size) as (page, _asked):
         sign_in(page, address, "sau")
         page.goto(f"{address}/token")
         await_focus(page, "[autofocus]")

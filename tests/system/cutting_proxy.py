@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-_PIECE_BYTES = 4_096
+PIECE_BYTES = 4_096
 _MOST_BYTES = 2**20
 _RESET = struct.pack("ii", 1, 0)
 
@@ -48,6 +48,8 @@ class CuttingProxy:
 
     def _carry(self, client: socket.socket, plan: tuple[Direction, int] | None, passed: dict[Direction, int]) -> None:
         with client, socket.create_connection(("127.0.0.1", self.target)) as server:
+            # What waits here when the cut comes was confirmed, and a reset throws it away: little may wait.
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE_BYTES)
             ways = {client: (Direction.REQUEST, server), server: (Direction.ANSWER, client)}
             while True:
                 if plan is not None and passed[plan[0]] >= plan[1]:
@@ -58,7 +60,7 @@ class CuttingProxy:
                     return
                 for end in select.select(list(ways), [], [])[0]:
                     direction, other = ways[end]
-                    most = _PIECE_BYTES
+                    most = PIECE_BYTES
                     if plan is not None and plan[0] is direction:
                         most = min(most, plan[1] - passed[direction])
                     piece = end.recv(most)
@@ -77,7 +79,7 @@ def cutting_proxy(target: int) -> Iterator[tuple[CuttingProxy, str]]:
     proxy = CuttingProxy(target)
     listener = socket.socket()
     # Little waits here: what the sender has handed over is on its way or has arrived.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE_BYTES)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PIECE_BYTES)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
 
