@@ -139,6 +139,8 @@ def shoot(page: Page, name: str) -> None:
 
 def fits(page: Page) -> bool:
     """Whether nobody has to scroll sideways."""
+    # Before the style sheet is there a page is as wide as its words.
+    page.wait_for_load_state("load")
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
