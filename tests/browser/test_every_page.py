@@ -50,7 +50,7 @@ ELSEWHERE: Final = frozenset(
         "/audit/verify/<work_id>",
         "/certificates/found/<work_id>",
         "/certificates/desk/<turn_id>",
-        "/stick/work/<work_id>",
+        "/stick/<work_id>",
         "/token/<work_id>",
         "/token/trial/<trial_id>",
         "/work-lists/import/<plan_id>",

@@ -119,7 +119,7 @@ def test_every_get_route_is_among_the_pages_that_are_tried(tmp_path: Path, stati
         "/reception/roster",
         *("/certificates", "/certificates/found/<work_id>", "/certificates/desk/<turn_id>"),
         *("/evidence", "/evidence/file"),
-        *("/stick", "/stick/work/<work_id>"),
+        *("/stick", "/stick/<work_id>"),
         *("/device", "/devices", "/epoch", "/token", "/token/<work_id>", "/token/trial/<trial_id>"),
         *("/sign-in", "/unlock", "/first-account", "/password", "/help/<page>"),
         *("/users", "/users/<int(max=999999999):user_id>", "/audit", "/audit/verify/<work_id>", "/settings"),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import select
 import socket
-import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-PIECE_BYTES = 4_096
+from tests.system.proxies import RESET, WAITING_BYTES, listening
+
 _MOST_BYTES = 2**20
-_RESET = struct.pack("ii", 1, 0)
 
 
 class Direction(Enum):
@@ -49,18 +47,18 @@ class CuttingProxy:
     def _carry(self, client: socket.socket, plan: tuple[Direction, int] | None, passed: dict[Direction, int]) -> None:
         with client, socket.create_connection(("127.0.0.1", self.target)) as server:
             # What waits here when the cut comes was confirmed, and a reset throws it away: little may wait.
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE_BYTES)
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING_BYTES)
             ways = {client: (Direction.REQUEST, server), server: (Direction.ANSWER, client)}
             while True:
                 if plan is not None and passed[plan[0]] >= plan[1]:
                     with suppress(BlockingIOError):
                         self.swallowed = len(client.recv(_MOST_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT))
                     for end in (client, server):
-                        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                     return
                 for end in select.select(list(ways), [], [])[0]:
                     direction, other = ways[end]
-                    most = PIECE_BYTES
+                    most = WAITING_BYTES
                     if plan is not None and plan[0] is direction:
                         most = min(most, plan[1] - passed[direction])
                     piece = end.recv(most)
@@ -77,24 +75,5 @@ class CuttingProxy:
 def cutting_proxy(target: int) -> Iterator[tuple[CuttingProxy, str]]:
     """A proxy in front of a port of this machine; gives it and its address."""
     proxy = CuttingProxy(target)
-    listener = socket.socket()
-    # Little waits here: what the sender has handed over is on its way or has arrived.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PIECE_BYTES)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                # One that is kept open by its client must not keep others waiting.
-                threading.Thread(target=proxy.carry, args=[connection], daemon=True).start()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield proxy, f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
+    with listening(proxy.carry) as address:
+        yield proxy, address

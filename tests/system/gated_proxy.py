@@ -6,15 +6,14 @@ It waits for nobody's clock: what a page shows is looked at while the link stand
 from __future__ import annotations
 
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.system.proxies import RESET, listening
+
 _PIECE_BYTES = 1_024
-_WAITING_BYTES = 4_096
-_RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
@@ -45,7 +44,7 @@ class GatedProxy:
             self._is_plugged_in = False
             for end in self._open:
                 with suppress(OSError):
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                     end.shutdown(socket.SHUT_RDWR)
             self._changed.notify_all()
 
@@ -59,7 +58,7 @@ class GatedProxy:
         """Serve one connection to its end."""
         with suppress(OSError), client:
             if not self._is_plugged_in:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 return
             with socket.create_connection(("127.0.0.1", self.target)) as server:
                 with self._changed:
@@ -101,24 +100,8 @@ class GatedProxy:
 def gated_proxy(target: int) -> Iterator[tuple[GatedProxy, str]]:
     """A proxy in front of a port of this machine; gives it and its address."""
     proxy = GatedProxy(target)
-    listener = socket.socket()
-    # Little waits here: what the sender has handed over is on its way or has arrived.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WAITING_BYTES)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                threading.Thread(target=proxy.carry, args=[connection], daemon=True).start()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield proxy, f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        proxy.unplug()
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
+    with listening(proxy.carry) as address:
+        try:
+            yield proxy, address
+        finally:
+            proxy.unplug()

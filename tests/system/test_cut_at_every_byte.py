@@ -34,7 +34,8 @@ from sync_protocol.api import NetworkError
 from sync_protocol.bundle import BundleKind
 from sync_protocol.transfer import Answered
 from tests.central.scenario import Site, World
-from tests.system.cutting_proxy import PIECE_BYTES, CuttingProxy, Direction, cutting_proxy
+from tests.system.cutting_proxy import CuttingProxy, Direction, cutting_proxy
+from tests.system.proxies import WAITING_BYTES
 from tests.system.test_answers_end_to_end import make_node
 
 # The request of a transfer: what may be sent again besides the bundles' bytes.
@@ -180,7 +181,7 @@ def test_a_cut_in_a_large_bundle_costs_no_more_than_the_window(world: World, at:
         assert_exactly_once(link, admitted_by(world, link))
     # Beside what was on its way there are the request that asks, the one that goes on, and the first one; and, since
     # nothing here is as slow as a link, what a reset destroys unread at the server and unsent in the proxy.
-    assert again <= LEAST_BYTES + 2 * RECEIVE_BYTES + 2 * PIECE_BYTES + 3 * TICKET_BYTES
+    assert again <= LEAST_BYTES + 2 * RECEIVE_BYTES + 2 * WAITING_BYTES + 3 * TICKET_BYTES
 
 
 def test_a_sender_that_forgets_its_window_would_be_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

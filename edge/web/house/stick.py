@@ -124,7 +124,7 @@ def begin() -> AnyResponse:
     return redirect(url_for("stick.follow", work_id=work_id), 303)
 
 
-@blueprint.get("/stick/work/<work_id>")
+@blueprint.get("/stick/<work_id>")
 @allow(Role.SIGNER, Role.MANAGER)
 def follow(work_id: str) -> str | Response:
     """How far it is, and at the end what came of it."""
@@ -142,7 +142,7 @@ def follow(work_id: str) -> str | Response:
     return render_template("house/stick_work.html", progress=progress, said=said, lines=lines, has_written=has_written)
 
 
-@blueprint.post("/stick/work/<work_id>/cancel")
+@blueprint.post("/stick/<work_id>/cancel")
 @allow(Role.SIGNER, Role.MANAGER)
 def cancel(work_id: str) -> AnyResponse:
     """End the work; what was written whole stays on the stick."""
