@@ -16,7 +16,7 @@ Keys, signatures, envelopes, trees
     `keys` · `certificate` · `crl` · `merkle` · `signers.signer` · `cose` (Sign1) · `key_wrap` · `cose_encrypt` ·
     `sealing`
 The dose and its batch
-    `names` · `identity` · `dose` · `manifest` · `batch` · `dose_proof`
+    `names` · `value_checks` · `identity` · `dose` · `manifest` · `batch` · `dose_proof`
 How doses are packed
     `range_coder` · `vocabulary` · `column_costs` · `column_codecs` · `field_columns` · `dose_columns` · `columns`
 The provisional slip

@@ -22,7 +22,7 @@ from typing import Final
 
 from sync_protocol import contexts, cose, limits, merkle
 from sync_protocol.certificate import Certificate, parse_certificate
-from sync_protocol.dose import Dose, encode_dose
+from sync_protocol.dose import Dose, encode_doses
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.manifest import (
     STATEMENT_BYTES,
@@ -168,7 +168,7 @@ def prepare_batch(manifest: Manifest, doses: Sequence[Dose], secret: bytes) -> P
     _check_counts(manifest, doses)
     if len({(dose.node, dose.sequence) for dose in doses}) != len(doses):
         raise ProtocolError(Code.DOSE_REPEATED, "batch: a dose id stands in it twice")
-    dose_bytes = tuple(map(encode_dose, doses))
+    dose_bytes = tuple(encode_doses(doses))
     leaves = tuple(leaf_hashes(manifest, dose_bytes, secret))
     statement = Statement(manifest=manifest, root=merkle.root_of(leaves))
     return PreparedBatch(
@@ -254,7 +254,7 @@ def verify_batch(
     # (1) (2) PROTOCOL, 8: limits come before anything is hashed.
     _check_counts(statement.manifest, doses)
     # (3)
-    leaves = tuple(leaf_hashes(statement.manifest, [encode_dose(dose) for dose in doses], secret))
+    leaves = tuple(leaf_hashes(statement.manifest, encode_doses(doses), secret))
     if not hmac.compare_digest(merkle.root_of(leaves), statement.root):
         raise ProtocolError(Code.ROOT_MISMATCH, "batch: the doses are not those under the signed root")
     # (4)

@@ -21,7 +21,7 @@ from typing import Final
 
 from sync_protocol import limits
 from sync_protocol.column_codecs import ColumnReader, ColumnWriter
-from sync_protocol.dose import Dose, check_dose
+from sync_protocol.dose import Dose, check_doses
 from sync_protocol.dose_columns import ELSEWHERE, Home, carry_doses
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.vocabulary import PRESET
@@ -46,8 +46,7 @@ def pack_doses(doses: Sequence[Dose], *, node: str = "", facility: str = "") -> 
     """
     if len(doses) > limits.BATCH_DOSES:
         raise ProtocolError(Code.BATCH_DOSES, f"columns: more than {limits.BATCH_DOSES} doses")
-    for dose in doses:
-        check_dose(dose)
+    check_doses(doses)
     home = (node, facility)
     stream, text = _write(doses, home)
     if len(text) > limits.COLUMNS_BYTES:
@@ -84,8 +83,7 @@ def unpack_doses(data: bytes, *, node: str, facility: str) -> list[Dose]:
         reader = ColumnReader(stream, text.decode())
         doses = carry_doses(reader, (), rows, home=home)
         reader.finish()
-        for dose in doses:
-            check_dose(dose)
+        check_doses(doses)
         again = _write(doses, home)
     except (IndexError, OverflowError, StopIteration, RuntimeError, ValueError):
         raise _invalid("the columns do not fit together") from None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final, cast
 
 from sync_protocol.cbor import Value
@@ -168,6 +169,18 @@ def check_text(text: str, *, what: str) -> None:
         raise ProtocolError(Code.FIELD_INVALID, f"{what}: must be in Unicode form NFC")
     if any(unicodedata.category(char) in _REFUSED_CATEGORIES for char in text):
         raise ProtocolError(Code.FIELD_INVALID, f"{what}: must hold no control characters")
+
+
+def check_texts(texts: Sequence[str], *, what: str) -> None:
+    """The same for many texts.
+
+    Raises:
+        ProtocolError: FIELD_INVALID.
+    """
+    # What is plain stays so when it is put together.
+    if not _PLAIN.fullmatch("".join(texts)):
+        for text in set(texts):
+            check_text(text, what=what)
 
 
 def readable(text: str, *, max_chars: int) -> str:

@@ -151,13 +151,19 @@ def insert_on(connection: Connection, table: Table) -> sqlite.Insert | postgresq
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Inserts many rows that all name the same columns, in the fastest way of this database."""
+    """Inserts many rows that all name the same columns, in the fastest way of this database.
+
+    Values go as they are: of Python's types that both drivers know.
+    """
     if not rows:
         return
-    if connection.dialect.name != "postgresql":
-        connection.execute(table.insert(), rows)
-        return
     names = list(rows[0])
+    if connection.dialect.name != "postgresql":
+        # SQLAlchemy's own way looks at each value of each row, which takes longer than the database does.
+        compiled = table.insert().compile(dialect=connection.dialect, column_keys=names)
+        order = compiled.positiontup or names
+        connection.exec_driver_sql(str(compiled), [tuple([row[name] for name in order]) for row in rows])
+        return
     columns = ", ".join(f'"{name}"' for name in names)
     # SQLAlchemy knows nothing of COPY; the driver's cursor takes part in the same transaction.
     driver: Any = connection.connection.driver_connection

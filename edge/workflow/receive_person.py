@@ -23,8 +23,9 @@ from edge.workflow.check_identity import ask_pack, keep_answer
 from edge.workflow.record_dose import add_person, require_confirmed
 from sync_protocol.days import local_day
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.identity import IdentityState, Recipient, require_text
+from sync_protocol.identity import IdentityState, Recipient
 from sync_protocol.limits import LONG_CHARS
+from sync_protocol.value_checks import require_text
 
 
 @dataclass(frozen=True, slots=True, repr=False)
