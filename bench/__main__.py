@@ -19,6 +19,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "bench.health_certificates": ("issue_hc1", "verify_hc1"),
     "bench.end_of_day": ("end_of_day",),
     "bench.news": ("population_change", "tell_passports"),
+    "bench.tell_nodes": ("tell_nodes",),
     "bench.record_dose": ("record_dose",),
     "bench.site": ("site_search", "site_record", "page_p99", "site_browsers", "rss_node", "export_rows"),
     "bench.ingest": ("ingest",),

@@ -11,6 +11,6 @@ Reading order, bottom up (a floor imports only floors beneath it):
 * `bootstrap`: configuration to a running centre; the only file that reads the clock or draws entropy.
 * `web`: the sync calls of nodes, the pages of operator and citizen.
 * `app`, and `cli` with `cli_init`, `cli_sites`, `cli_registrations`, `cli_delegations`, `cli_epochs`, `cli_trust`,
-  `cli_evidence`, `cli_ledger`, `cli_folder`, `cli_day` (the verbs), `cli_trust_data`, `cli_files` and `cli_state`
-  (what they share): the program's face.
+  `cli_evidence`, `cli_ledger`, `cli_folder`, `cli_day` (the verbs), `cli_words` (their help), `cli_trust_data`,
+  `cli_files` and `cli_state` (what they share): the program's face.
 """

@@ -33,10 +33,11 @@ from central.cli_sites import (
 )
 from central.cli_state import CentreGroup, State, json_option, pass_state, say
 from central.cli_trust import fetch_crls, import_crl, revoke_certificate, show_trust, trust_anchor
+from central.cli_words import PROGRAM_WORDS, WORDS
 from central.config import DIRECTORY_VARIABLE
 
 
-@click.group(cls=CentreGroup)
+@click.group(cls=CentreGroup, table=WORDS, words=PROGRAM_WORDS)
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),

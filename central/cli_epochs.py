@@ -8,9 +8,12 @@ import click
 
 from central.cli_state import State, json_option, pass_state, say
 from central.store.node_epochs import HistoryLink
+from central.web.words import SHOWN_STANDINGS
 from central.workflow.decide_epoch import decide_epoch
+from central.workflow.decide_shown_epoch import ShownCase, decide_shown_epoch, shown_cases, waiting_showing
 from central.workflow.show_epochs import EpochAsk, EpochCase, epoch_cases, waiting_digest
 from sync_protocol.node_epoch_answer import EpochState
+from sync_protocol.usage_words import WrongUsage
 
 
 @click.command("node-epochs")
@@ -21,7 +24,10 @@ def node_epochs(state: State) -> None:
     found = epoch_cases(state.open_centre().engine)
     for case in found.open:
         _say(case)
-    if not found.open:
+    shown = shown_cases(state.open_centre().engine)
+    for one in shown.waiting:
+        say(shown_words(one))
+    if not found.open and not shown.waiting:
         say("Không nút nào có hai lịch sử hay chờ mở kỳ mới.")
     for ask in found.decided:
         done = "được tiếp tục" if ask.stored.state is EpochState.GRANTED else "không được tiếp tục"
@@ -33,6 +39,7 @@ def node_epochs(state: State) -> None:
             "open": [_data(case) for case in found.open],
             "over": [_data(case) for case in found.over],
             "decided": [_ask(ask) for ask in found.decided],
+            "shown": [shown_data(one) for one in shown.waiting],
         }
     )
 
@@ -47,11 +54,28 @@ def node_epochs(state: State) -> None:
 def decide(state: State, request: str, *, is_granted: bool | None, by: str, reason: str) -> None:
     """Decide a REQUEST (the first letters of its digest, at least 8, as `node-epochs` shows them)."""
     if is_granted is None:
-        raise click.UsageError("give --grant or --refuse")
+        raise WrongUsage("Cần --grant hoặc --refuse.", "give --grant or --refuse")
     centre = state.open_centre()
     digest = waiting_digest(centre.engine, request)
+    if digest is None and (showing := waiting_showing(centre.engine, request)) is not None:
+        taken = decide_shown_epoch(
+            showing,
+            is_taken=is_granted,
+            by=by,
+            why=reason,
+            engine=centre.engine,
+            keys=centre.keys,
+            now=centre.clock.now(),
+        )
+        done = "đã nối lại; nút tự gửi lại phần đã mất" if is_granted else "không được nối lại"
+        say(f"Nút {taken.node}, kỳ {taken.epoch}: {done}.")
+        state.emit({"ok": True, "node": taken.node, "epoch": taken.epoch, "granted": is_granted})
+        return
     if digest is None:
-        raise click.UsageError("no request that waits, or more than one, begins with these letters")
+        raise WrongUsage(
+            "Không có yêu cầu đang chờ nào, hoặc có nhiều hơn một, bắt đầu bằng các chữ này.",
+            "no request that waits, or more than one, begins with these letters",
+        )
     decided = decide_epoch(
         digest,
         is_granted=is_granted,
@@ -65,6 +89,32 @@ def decide(state: State, request: str, *, is_granted: bool | None, by: str, reas
     done = "tiếp tục trong kỳ mới; các máy khác của nút được báo là bản sao cũ" if is_granted else "không được tiếp tục"
     say(f"Nút {decided.node}: máy đã xin {done}.")
     state.emit({"ok": True, "node": decided.node, "epoch": decided.epoch, "granted": is_granted})
+
+
+def shown_words(one: ShownCase) -> str:
+    """One line about an epoch that a node showed and that is not known here."""
+    place = one.facility_name or one.facility
+    here = f"ở đây đang kỳ {one.epoch_here}" if one.is_known else "NÚT KHÔNG CÓ Ở ĐÂY"
+    return (
+        f"KỲ CỦA NÚT ĐÃ MẤT: {one.short}, nút {one.stored.node} ({place}) kỳ {one.stored.epoch}, {here}; "
+        f"{SHOWN_STANDINGS[one.stored.standing]}"
+    )
+
+
+def shown_data(one: ShownCase) -> dict[str, object]:
+    """The same for `--json`."""
+    return {
+        "request": one.stored.digest.hex(),
+        "node": one.stored.node,
+        "facility": one.facility or None,
+        "epoch": one.stored.epoch,
+        "epoch_here": one.epoch_here,
+        "is_known": one.is_known,
+        "standing": one.stored.standing.value,
+        "said_at": one.said_at,
+        "shown_at": one.stored.shown_at,
+        "may_confirm": one.may_confirm,
+    }
 
 
 def _say(case: EpochCase) -> None:

@@ -12,8 +12,10 @@ from central.bootstrap import open_store
 from central.cli_ledger import lost_words
 from central.cli_state import State, json_option, pass_state, say
 from central.config import load_config
+from central.domain.shown_epoch import ShownStanding
 from central.store.artefact_files import write_artefact
 from central.store.database import require_newest, write_transaction
+from central.web.words import SHOWN_STANDINGS
 from central.workflow import check_centre, export_evidence, publish_sets
 from central.workflow.centre_status import centre_status
 from central.workflow.day_closings import ClosedDay, DayClosings, day_closings
@@ -58,6 +60,11 @@ def status(state: State, day: str | None) -> None:
         say(lost_words(lost))
     if found.losses:
         say("Cách xử lý: hcvx-central begin-ledger-epoch")
+    for shown in found.shown:
+        known = "" if shown.is_known else ", NÚT KHÔNG CÓ Ở ĐÂY"
+        why = SHOWN_STANDINGS[ShownStanding(shown.standing)]
+        say(f"KỲ CỦA NÚT ĐÃ MẤT: nút {shown.node} ({shown.facility}) kỳ {shown.epoch}{known}: {why}")
+        say(f"  Cách xử lý: trang Bản sao, hoặc hcvx-central decide-epoch {shown.request} --grant|--refuse")
     if found.forks:
         say(f"CHÚ Ý: có {found.forks} gói thuộc lịch sử thứ hai của một nút.")
     told: dict[str, object] = {"sites": {code: _counts(figures) for code, (_, figures) in sites.items()}}

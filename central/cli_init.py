@@ -16,6 +16,7 @@ from central.workflow.init_centre import TrustMaterial, init_centre, make_demo_m
 from sync_protocol.certificate import Certificate
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.signers.opening import open_signer
+from sync_protocol.usage_words import WrongUsage
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -47,7 +48,7 @@ def init(
 ) -> None:
     """Make the centre, or whatever of it is missing. Without --signer-uri it is a centre for training."""
     if signer_uri and not organisation_anchor:
-        raise click.UsageError("--signer-uri needs --organisation-anchor")
+        raise WrongUsage("--signer-uri cần --organisation-anchor.", "--signer-uri needs --organisation-anchor")
     _write_settings(
         state.directory,
         {

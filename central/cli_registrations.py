@@ -13,6 +13,7 @@ from sync_protocol.days import local_day
 from sync_protocol.errors import Code
 from sync_protocol.problems import PROBLEMS
 from sync_protocol.serial_number import parse_serial
+from sync_protocol.usage_words import WrongUsage
 
 # What a site may be answered: the code, the sentence and the cure that it shows are those of `problems`.
 REFUSALS: Final = (
@@ -57,9 +58,9 @@ def decide_request(
 ) -> None:
     """Decide what FACILITY asks for the certificate SERIAL (hexadecimal)."""
     if is_accepted is None:
-        raise click.UsageError("give --accept or --refuse")
+        raise WrongUsage("Cần --accept hoặc --refuse.", "give --accept or --refuse")
     if not is_accepted and not reason.strip():
-        raise click.UsageError("a refusal needs --reason")
+        raise WrongUsage("Từ chối thì cần --reason.", "a refusal needs --reason")
     number = parse_serial(serial)
     centre = state.open_centre()
     decided = decide_registration(

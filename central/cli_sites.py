@@ -23,6 +23,7 @@ from central.workflow.give_feed import feed_file
 from sync_protocol.certificate import serial_text
 from sync_protocol.days import DAY_SECONDS, day_end, day_start
 from sync_protocol.signers.uri import parse_certificate_serial
+from sync_protocol.usage_words import WrongUsage
 
 _IN: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT: Final = click.Path(path_type=Path, dir_okay=False)
@@ -91,7 +92,7 @@ def register_certificate(
 ) -> None:
     """Register the certificate SERIAL (hexadecimal) of FACILITY and its signing officer."""
     if (serial is None) == (certificate is None):
-        raise click.UsageError("give SERIAL or --certificate")
+        raise WrongUsage("Cần SERIAL hoặc --certificate.", "give SERIAL or --certificate")
     held = read_certificate(certificate) if certificate else None
     number = serial_text(held.serial if held else parse_certificate_serial(serial or ""))
     centre = state.open_centre()

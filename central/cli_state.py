@@ -17,6 +17,7 @@ from central.config import ConfigError
 from central.store.database import StoreError
 from central.store.key_store import KeyStoreError
 from central.workflow.import_registry import RegistryFileError
+from sync_protocol.command_line import SpokenGroup
 from sync_protocol.errors import ProtocolError
 from sync_protocol.problems import PROBLEMS
 from sync_protocol.signers.token_errors import TokenError
@@ -82,7 +83,7 @@ def json_option(command: _Command) -> _Command:
     return decorate(command)
 
 
-class CentreGroup(click.Group):
+class CentreGroup(SpokenGroup):
     """Turns the failures that are foreseen into words, a code, and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:

@@ -35,6 +35,7 @@ from central.workflow.tell_revocations import tell_revocations
 from central.workflow.trust_status import trust_status
 from sync_protocol.certificate import serial_text
 from sync_protocol.days import day_start, local_day
+from sync_protocol.usage_words import WrongUsage
 
 _IN: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _NOT_FINISHED: Final = 3
@@ -54,7 +55,9 @@ def trust_anchor() -> None:
 def add_anchor(state: State, *, file: Path, scope: str | None, intermediate: bool) -> None:
     """Trust the authorities in FILE (PEM or DER), once their thumbprints are compared."""
     if (scope is None) != intermediate:
-        raise click.UsageError("give --scope for a root, or --intermediate")
+        raise WrongUsage(
+            "Cần --scope cho gốc tin cậy, hoặc --intermediate.", "give --scope for a root, or --intermediate"
+        )
     centre, certificates = state.open_centre(), read_certificates(file)
     now = centre.clock.now()
     if scope is None:

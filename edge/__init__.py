@@ -10,6 +10,6 @@ Floors from below; a floor imports only what is beneath it:
 6. `app`: the pages put together upon an open node; `lan_place`, `lan`, `lan_sockets`: serving them on the clinic's
    Wi-Fi.
 7. `cli` with `cli_records`, `cli_lists`, `cli_signing`, `cli_stick`, `cli_certificates`, `cli_clock`, `cli_reports`,
-   `cli_exchange`, `cli_evidence`, `cli_epoch`, `cli_users`, `cli_token`, `cli_handover` (the verbs) and `cli_state`
-   (what they share): `hcvx-edge`.
+   `cli_exchange`, `cli_evidence`, `cli_epoch`, `cli_users`, `cli_token`, `cli_handover` (the verbs), `cli_words` (their
+   help) and `cli_state` (what they share): `hcvx-edge`.
 """

@@ -19,6 +19,7 @@ from edge.exchanger import Exchanger
 from edge.jobs import open_central
 from edge.store.passwords import Passwords
 from edge.web.desks import (
+    asking,
     correction,
     injection,
     observation,
@@ -122,7 +123,7 @@ def create_app(
     language.install(app)
     for page in (
         *(accounts, first_account, users, audit, settings_page, help_pages, drafts, today, token, certificates, clock),
-        *(reception, roster, people, passports, correction, injection),
+        *(reception, roster, people, asking, passports, correction, injection),
         *(work_lists, list_import),
         *(vials, observation, reaction, slip),
         *(handover, hub),

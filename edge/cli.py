@@ -26,6 +26,7 @@ from edge.cli_state import DIRECTORY_VARIABLE, NodeGroup, State, by_option, json
 from edge.cli_stick import carried_files, carry, export_to_stick, import_from_stick
 from edge.cli_token import token
 from edge.cli_users import user
+from edge.cli_words import PROGRAM_WORDS, WORDS
 from edge.jobs import open_central
 from edge.workflow.enrol import begin_enrolment, finish_enrolment
 from edge.workflow.working_clock import Clock
@@ -33,7 +34,7 @@ from sync_protocol.enrolment_file import ENROLMENT_FILE_BYTES, parse_enrolment_f
 from sync_protocol.errors import Code, ProtocolError
 
 
-@click.group(cls=NodeGroup)
+@click.group(cls=NodeGroup, table=WORDS, words=PROGRAM_WORDS)
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),

@@ -12,6 +12,7 @@ from edge.web.frame.formats import clock as time_of_day
 from edge.web.frame.formats import iso_day
 from edge.web.frame.gate_words import clock_line
 from sync_protocol.days import day_start, local_day
+from sync_protocol.usage_words import WrongUsage
 
 
 @click.command()
@@ -24,9 +25,9 @@ from sync_protocol.days import day_start, local_day
 def clock(state: State, *, wanted: str, reason: str, end: bool, by: str) -> None:
     """Tell what time it is and how that is known; set it where the machine's clock is wrong."""
     if end and wanted:
-        raise click.UsageError("either --set or --end")
+        raise WrongUsage("Chỉ dùng một trong --set và --end.", "either --set or --end")
     if bool(wanted) != bool(reason.strip()):
-        raise click.UsageError("--set goes with --reason")
+        raise WrongUsage("--set đi cùng --reason.", "--set goes with --reason")
     node = state.node()
     if wanted:
         node.clock.set(_instant(wanted), reason=reason, by=by)

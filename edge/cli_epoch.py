@@ -11,6 +11,7 @@ from edge.store.node_epochs import AskState, StoredAsk
 from edge.web.frame.sentences import reason_words
 from edge.workflow.begin_epoch import begin_epoch
 from edge.workflow.renumber_dose import renumber_all
+from sync_protocol.api import NetworkError
 from sync_protocol.errors import Code
 from sync_protocol.node_epoch import EpochReason
 
@@ -33,8 +34,15 @@ def begin(state: State, *, reason: str, by: str) -> None:
     """
     node = state.node()
     central = open_central(node)
-    asked = begin_epoch(node.database, central, EpochReason(reason), entropy=node.entropy, at=node.clock.now(), by=by)
-    central.close()
+    at = node.clock.now()
+    try:
+        asked = begin_epoch(node.database, central, EpochReason(reason), entropy=node.entropy, at=at, by=by)
+    except NetworkError:
+        # It was stored before anything was sent.
+        state.say("✓ Yêu cầu đã lưu trên máy; máy tự gửi ở lần liên lạc tới, không cần chạy lại lệnh này.")
+        raise
+    finally:
+        central.close()
     with node.database.read() as tables:
         again, unsent, first = (
             dose_numbers.count_to_record_again(tables),

@@ -8,6 +8,7 @@ import click
 
 from edge.cli_state import State, json_option, pass_state
 from edge.workflow.ledger_evidence import evidence_file, ledger_view
+from sync_protocol.usage_words import WrongUsage
 
 
 @click.command("export-evidence")
@@ -21,7 +22,9 @@ def export_evidence(state: State, file: Path) -> None:
     try:
         file.write_bytes(evidence_file(node.database))
     except OSError as error:
-        raise click.UsageError(f"FILE cannot be written ({type(error).__name__})") from None
+        raise WrongUsage(
+            f"Không ghi được FILE ({type(error).__name__}).", f"FILE cannot be written ({type(error).__name__})"
+        ) from None
     left = sum(1 for _, explained in view.pairs if not explained)
     for one, explained in view.pairs:
         state.say(f"  {one.proof.value} [{one.pair.code}]{f' (kỳ {explained} đã giải thích)' if explained else ''}")

@@ -35,6 +35,7 @@ from sync_protocol.api import CentralApi
 from sync_protocol.days import parse_day
 from sync_protocol.errors import Code
 from sync_protocol.limits import FEED_FILE_BYTES
+from sync_protocol.usage_words import WrongUsage
 
 _LOOK_SECONDS: Final = 1.0
 _PHASE_WORDS: Final = {
@@ -204,7 +205,7 @@ def _until_sent(node: Node, central: CentralApi, watch: Watch | None) -> Exchang
 def run(state: State, *, port: int | None, lan: bool, address: str) -> None:
     """Serve the pages on this machine and exchange with the centre in the background."""
     if address and not lan:
-        raise click.UsageError("--address goes with --lan")
+        raise WrongUsage("--address đi cùng --lan.", "--address goes with --lan")
     node = state.node()
     # Pages need a catalogue and a code: without an enrolment this says so and ends.
     node.shelf.catalogue()

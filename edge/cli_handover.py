@@ -27,6 +27,7 @@ from edge.workflow.sign_pass import sign_pass
 from edge.workflow.take_handover import FILE_BYTES, import_handover
 from edge.workflow.use_approval import plan_approved
 from sync_protocol.days import parse_day
+from sync_protocol.usage_words import WrongUsage
 
 # For the owner of the file alone, although only the hub can open it.
 _MODE: Final = 0o600
@@ -55,9 +56,11 @@ def hand_over_doses(
 ) -> None:
     """Hand unsigned doses over to the delegated signer: into the chain, and to a FILE for a stick."""
     if file is not None and (file.exists() or not file.parent.is_dir()):
-        raise click.UsageError("FILE exists already, or its directory does not")
+        raise WrongUsage(
+            "Tệp của --file đã có, hoặc chưa có thư mục của nó.", "FILE exists already, or its directory does not"
+        )
     if bool(days) == (again is not None) or (again is not None and file is None):
-        raise click.UsageError("either --day, or --again with --file")
+        raise WrongUsage("Dùng --day, hoặc dùng --again cùng --file.", "either --day, or --again with --file")
     node = state.node()
     made = (
         [again]
@@ -77,7 +80,7 @@ def hand_over_doses(
     with node.database.read() as tables:
         found = [one for one in (handovers.find(tables, each) for each in made) if one is not None]
     if not found:
-        raise click.UsageError("there is no such handover")
+        raise WrongUsage("Không có lần chuyển này.", "there is no such handover")
     for one in found:
         state.say(f"✓ Lần {one.handover_id}: {one.doses} mũi sẽ do {one.hub_name} ký.")
     if file is not None:
@@ -127,7 +130,10 @@ def sign_delegated(
 ) -> None:
     """Sign what waits of a site with the hub's certificate: one turn. Exit 3 when more waits."""
     if bool(site) == (approval is not None) or (approval is not None and late_reason):
-        raise click.UsageError("either --site, or --approval, which says the reason too")
+        raise WrongUsage(
+            "Dùng --site, hoặc dùng --approval (đã gồm cả lý do).",
+            "either --site, or --approval, which says the reason too",
+        )
     node = state.node()
     wanted = _next_turn(state, site) if approval is None else _approved_turn(state, approval, officer)
     planned = wanted.planned
@@ -211,7 +217,10 @@ def _approved_turn(state: State, approval_id: int, officer: str) -> _Wanted:
     policy, now = node.shelf.catalogue().policy, node.clock.now()
     plan = plan_approved(node.database, policy, approval_id, user=None, officer=officer, now=now)
     if found is None or found.for_site is None:
-        raise click.UsageError("this approval is about doses of this site itself: sign --approval")
+        raise WrongUsage(
+            "Lần duyệt này là của chính cơ sở: dùng sign --approval.",
+            "this approval is about doses of this site itself: sign --approval",
+        )
     return _Wanted(plan.passes[0], found.for_site.site_name, found.late_reason)
 
 

@@ -16,6 +16,7 @@ from edge.domain.work_list import LETTER, NO_UNIT, Wanted
 from edge.workflow.export_work_lists import SHEET_NAMES, export_work_lists
 from edge.workflow.import_corrections import Outcome, apply_corrections, plan_corrections
 from sync_protocol.days import parse_day
+from sync_protocol.usage_words import WrongUsage
 
 _ROWS_TOLD: Final = 40
 _FATE_WORDS: Final = {
@@ -44,9 +45,9 @@ def export_work_list(
         if day:
             parse_day(day, what=option)
     if file.exists():
-        raise click.UsageError("the file exists already; nothing is overwritten")
+        raise WrongUsage("Tệp đã có; không ghi đè.", "the file exists already; nothing is overwritten")
     if not file.parent.is_dir():
-        raise click.UsageError("the directory of the file does not exist")
+        raise WrongUsage("Chưa có thư mục của tệp.", "the directory of the file does not exist")
     node = state.node()
     wanted = Wanted(LETTER[0], unit, first_day, last_day, product)
     made = export_work_lists(node.database, wanted, catalogue=node.shelf.catalogue(), at=node.clock.now(), by=by)

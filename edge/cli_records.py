@@ -23,6 +23,7 @@ from edge.workflow.import_pack import import_pack as import_pack_workflow
 from edge.workflow.import_roster import RosterState, RosterVerdict, apply_roster, plan_roster
 from edge.workflow.record_dose import Submission, record_dose
 from sync_protocol.errors import Code
+from sync_protocol.usage_words import WrongUsage
 
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _STATE_WORDS: Final = {
@@ -200,12 +201,18 @@ def _json_fields(text: str) -> dict[str, str]:
     try:
         found = json.loads(text)
     except ValueError:
-        raise click.UsageError("standard input or file: not a JSON object") from None
+        raise WrongUsage(
+            "Tệp hoặc đầu vào chuẩn không phải một đối tượng JSON.", "standard input or file: not a JSON object"
+        ) from None
     if not isinstance(found, dict) or not all(isinstance(value, str | int) for value in found.values()):
-        raise click.UsageError("a JSON object of texts is expected")
+        raise WrongUsage("Cần một đối tượng JSON gồm các chuỗi chữ.", "a JSON object of texts is expected")
     unknown = set(found) - {*FIELDS, "submission"}
     if unknown:
-        raise click.UsageError(f"unknown fields: {len(unknown)}; known are {', '.join(FIELDS)}")
+        known = ", ".join(FIELDS)
+        raise WrongUsage(
+            f"Có {len(unknown)} trường không biết; các trường dùng được: {known}.",
+            f"unknown fields: {len(unknown)}; known are {known}",
+        )
     return {name: str(value) for name, value in found.items()}
 
 
@@ -217,5 +224,5 @@ def _codes(texts: Iterable[str]) -> frozenset[AnyCode]:
         elif text in set(Code):
             codes.append(Code(text))
         else:
-            raise click.UsageError("--confirm: no such code")
+            raise WrongUsage("--confirm: không có mã này.", "--confirm: no such code")
     return frozenset(codes)

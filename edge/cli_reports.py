@@ -13,6 +13,7 @@ from edge.cli_state import State, by_option, json_option, pass_state
 from edge.workflow.close_day import close_day as close_day_workflow
 from edge.workflow.export_doses import ExportFormat, ExportRange, begin_export, export_doses
 from sync_protocol.days import local_day, parse_day
+from sync_protocol.usage_words import WrongUsage
 
 _ENDINGS: Final = {f".{kind.value}": kind for kind in ExportFormat}
 # For the owner of the file alone: it holds people's data.
@@ -30,12 +31,12 @@ def export(state: State, file: Path, *, first_day: str, last_day: str, by: str) 
     """Write the doses of up to 92 days to an Excel or CSV file, by the ending of its name."""
     kind = _ENDINGS.get(file.suffix.lower())
     if kind is None:
-        raise click.UsageError("FILE ends in .xlsx or .csv")
+        raise WrongUsage("Tên FILE phải kết thúc bằng .xlsx hoặc .csv.", "FILE ends in .xlsx or .csv")
     if file.exists():
-        raise click.UsageError("FILE exists already")
+        raise WrongUsage("FILE đã có; không ghi đè.", "FILE exists already")
     if not file.parent.is_dir():
         # Said before the trail notes that something was taken out.
-        raise click.UsageError("the directory of FILE does not exist")
+        raise WrongUsage("Chưa có thư mục của FILE.", "the directory of FILE does not exist")
     node = state.node()
     now = node.clock.now()
     first = first_day or last_day or local_day(now)

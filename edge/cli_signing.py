@@ -30,6 +30,7 @@ from edge.workflow.prepare_pass import Officer
 from edge.workflow.sign_pass import SealedPass, abandon_pass, resume_pass, sign_plan
 from edge.workflow.use_approval import plan_approved
 from sync_protocol.signers.signer import Signer
+from sync_protocol.usage_words import WrongUsage
 
 
 @click.command()
@@ -73,7 +74,10 @@ def sign(
         return
     if approval is not None:
         if select or approver or late_reason:
-            raise click.UsageError("--approval goes without --select, --approver and --late-reason: it says them all")
+            raise WrongUsage(
+                "--approval đã gồm --select, --approver và --late-reason: bỏ các tùy chọn ấy.",
+                "--approval goes without --select, --approver and --late-reason: it says them all",
+            )
         plan = _approved_plan(node, approval, officer)
     else:
         plan = plan_passes(
@@ -157,7 +161,10 @@ def _approved_plan(node: Node, approval_id: int, officer: str) -> PassPlan:
         found, stored = approvals.get(tables, approval_id), passes.open_pass(tables)
         held = None if stored is None else approvals.of_pass(tables, stored.pass_id)
     if found is not None and found.for_site is not None:
-        raise click.UsageError("this approval is about another site: sign-delegated --approval")
+        raise WrongUsage(
+            "Lần duyệt này là của cơ sở khác: dùng sign-delegated --approval.",
+            "this approval is about another site: sign-delegated --approval",
+        )
     if stored is not None and (held is None or held.approval_id != approval_id):
         raise PassRefusedError(PassCode.OPEN_ALREADY)
     if held is not None and held.state is ApprovalState.USED:

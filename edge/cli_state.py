@@ -20,6 +20,7 @@ from edge.domain.refusals import RefusedError
 from edge.store.errors import StoreCode, StoreError
 from edge.workflow.working_clock import Clock
 from sync_protocol.api import NetworkError
+from sync_protocol.command_line import SpokenGroup, ask_secret
 from sync_protocol.errors import ProtocolError
 from sync_protocol.signers.token_errors import TokenError
 from sync_protocol.stick_errors import StickError
@@ -73,8 +74,7 @@ class State:
         found = self.environment.get(PASSPHRASE_VARIABLE)
         if found is not None:
             return found
-        asked: str = click.prompt("Mật khẩu mở máy", hide_input=True, confirmation_prompt=confirm, err=True)
-        return asked
+        return ask_secret("Mật khẩu mở máy", confirm=confirm)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -106,7 +106,7 @@ def json_option(command: _Command) -> _Command:
     return decorate(command)
 
 
-class NodeGroup(click.Group):
+class NodeGroup(SpokenGroup):
     """Turns the failures that are foreseen into words, a code, and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:

@@ -17,6 +17,7 @@ from edge.store import users
 from edge.store.passwords import SALT_BYTES, Passwords
 from edge.store.users import User
 from edge.workflow.manage_users import add_user, close_user, reset_password
+from sync_protocol.command_line import ask_secret
 
 _ROLES: Final = tuple(role.value for role in Role)
 
@@ -127,5 +128,4 @@ def _password(state: State) -> str:
     given = state.environment.get(USER_PASSWORD_VARIABLE)
     if given is not None:
         return given
-    asked: str = click.prompt("Mật khẩu của người dùng", hide_input=True, confirmation_prompt=True, err=True)
-    return asked
+    return ask_secret("Mật khẩu của người dùng", confirm=True)

@@ -14,6 +14,7 @@ from traceback import format_tb
 from typing import Final, Protocol
 
 from edge.bootstrap import Node
+from edge.clients.http_central import HttpCentral
 from edge.jobs import exchange_if_due, exchange_once
 from edge.store.errors import StoreError
 from edge.workflow.exchange_progress import Asked, OnItsWay, Phase
@@ -41,12 +42,15 @@ class Going:
         asked: who wanted it.
         phase: what it is doing.
         bundles: the run that is being sent.
+        sent_bytes, received_bytes: of HTTP so far, which the store counts when the exchange is over.
     """
 
     started_at: int
     asked: Asked
     phase: Phase = Phase.CONNECTING
     bundles: tuple[OnItsWay, ...] = ()
+    sent_bytes: int = 0
+    received_bytes: int = 0
 
     @property
     def done_bytes(self) -> int:
@@ -75,6 +79,8 @@ class Exchanger:
         self._changed = threading.Condition()
         self._wanted: Asked | None = None
         self._going: Going | None = None
+        # What all exchanges had moved when the one that runs began.
+        self._before = (0, 0)
         self._is_busy = False
         self._is_closed = False
         # One thread for good: the store keeps a connection for each thread that has read it.
@@ -101,9 +107,12 @@ class Exchanger:
             return is_free
 
     def going(self) -> Going | None:
-        """The exchange that runs, or None."""
+        """The exchange that runs, as it stands at this moment, or None."""
         with self._changed:
-            return self._going
+            if self._going is None:
+                return None
+            sent, received = (now - then for now, then in zip(self._traffic(), self._before, strict=True))
+            return replace(self._going, sent_bytes=sent, received_bytes=received)
 
     def wait(self) -> None:
         """Return when nothing is wanted and nothing runs."""
@@ -136,6 +145,12 @@ class Exchanger:
                     self._going, self._is_busy = None, False
                     self._changed.notify_all()
 
+    def _traffic(self) -> tuple[int, int]:
+        """Bytes of HTTP of all exchanges so far, sent and received; nothing for a centre that does not count them."""
+        if not isinstance(self._central, HttpCentral):
+            return 0, 0
+        return self._central.traffic.sent_bytes, self._central.traffic.received_bytes
+
     def _next(self) -> Asked | None:
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or self._wanted is not None)
@@ -148,6 +163,8 @@ class Exchanger:
         if self._central is None:
             self._central = self._connect()
         started_at = self._node.clock.now()
+        with self._changed:
+            self._before = self._traffic()
 
         def watch(phase: Phase, bundles: Sequence[OnItsWay]) -> None:
             with self._changed:

@@ -20,15 +20,16 @@ from edge.clients.http_central import HttpCentral
 from edge.config import ConfigError
 from edge.store import bundles, carried, exchanges, link, node_identity
 from edge.store.exchanges import ExchangeLine
+from edge.workflow.ask_identity import ask_identity
 from edge.workflow.begin_epoch import epoch_turn
 from edge.workflow.carry_files import carry_files
-from edge.workflow.exchange import ExchangeResult, exchange
+from edge.workflow.exchange import ACTOR, ExchangeResult, exchange
 from edge.workflow.exchange_progress import Asked, Phase, Watch
 from edge.workflow.notice_copy import note_refusal
-from edge.workflow.take_feed import fetch_feed
+from edge.workflow.show_epochs import fetch_or_show
 from sync_protocol.api import CentralApi, NetworkError
 from sync_protocol.enrolment_file import enrolled_anchors
-from sync_protocol.errors import ProtocolError
+from sync_protocol.errors import Code, ProtocolError
 
 _LOG: Final = logging.getLogger(__name__)
 # So long a node that has nothing to send waits before it asks the centre for news.
@@ -80,6 +81,11 @@ def exchange_once(
         held_up = epoch_turn(node.database, central, entropy=node.entropy, at=node.clock.now())
         result = exchange(node.database, central, now=node.clock.now, entropy=node.entropy, watch=watch)
         result = replace(result, problem=result.problem or held_up)
+        if not result.problem and _ask(node):
+            # What was signed is at the centre already: nobody's dose waits for a question.
+            result = result.and_then(
+                exchange(node.database, central, now=node.clock.now, entropy=node.entropy, watch=watch)
+            )
         result, code = _fetch(node, central, result, watch)
     except NetworkError as error:
         code = error.fault.value
@@ -103,19 +109,25 @@ def exchange_once(
     return result
 
 
+def _ask(node: Node) -> bool:
+    """Whether somebody is asked about from now on whom no pack here knows; the answers come with the feed."""
+    return ask_identity(node.database, at=node.clock.now(), by=ACTOR, entropy=node.entropy).bundles > 0
+
+
 def _fetch(node: Node, central: CentralApi, result: ExchangeResult, watch: Watch | None) -> tuple[ExchangeResult, str]:
     """What came down as well, and the code of what stopped the whole, or ""."""
     if watch is not None:
         watch(Phase.NEWS, ())
     try:
-        found = fetch_feed(node.database, central, now=node.clock.now, entropy=node.entropy)
+        found = fetch_or_show(node.database, central, now=node.clock.now, entropy=node.entropy, problem=result.problem)
     except NetworkError as error:
         _LOG.info("feed: %s", error)
         return result, result.problem or error.fault.value
     except ProtocolError as error:
         note_refusal(node.database, error, at=node.clock.now())
         _carry(node, central)
-        problem = result.problem or error.code.value
+        # That a person has to confirm says more than that nothing was taken meanwhile.
+        problem = error.code.value if error.code is Code.EPOCH_SHOWN else result.problem or error.code.value
         return replace(result, problem=problem), problem
     # The centre has just told its time.
     node.clock.look_again()

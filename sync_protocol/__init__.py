@@ -27,17 +27,19 @@ Up to the centre, into the ledger, and back
     `receipt` · `ledger_export` · `ledger_evidence` ·
     `transfer` (over a link that breaks) · `feed` (what the centre has for one node) · `chain_head` · `contact`
     (how it stands there) · `feed_page` · `delegation` · `handover` and `handover_answers` (doses for a delegated
-    signer) · `verdict_changes` (what is said after the receipt)
+    signer) · `verdict_changes` (what is said after the receipt) · `questions` (about people whom the pack does not
+    know, and their answers)
 Signed, versioned sets
     `signed_set` · `offline_policy` · `catalogue` · `catalogue_toml` · `population` · `population_change` ·
     `document_signer` · `trust_list` · `gateway_list` · `trust` · `enrolment_file` · `enrolment` · `node_epoch` and
-    `node_epoch_answer` (a restored node goes on)
+    `node_epoch_answer` (a restored node goes on) · `shown_epoch` and
+    `shown_epoch_answer` (to a restored centre)
 Health certificates
     `uvci` · `base45` · `health_content` · `health_certificate` · `issuance` · `hc1_text` · `hc1_verification` ·
     `hc1_remarks` (value sets) · `passports` (for the site that recorded the doses) · `value_set_names`
 The calls, and the tool
     `endpoints` · `api` · `artefact` (what is it) · `judgement` (is it good) · `picture` (QR codes in pictures) ·
-    `verify_report` (its words) · `__main__` (`hcvx-verify`)
+    `verify_report` (its words) · `command_line` and `usage_words` (how programs speak) · `__main__` (`hcvx-verify`)
 On a stick
     `stick` (what a file is, and its name) · `stick_errors` · `stick_folder` and `stick_mount` (the files themselves)
 """

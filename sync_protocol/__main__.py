@@ -17,6 +17,7 @@ import click
 
 from sync_protocol.artefact import ArtefactKind, looks_like_text, recognise
 from sync_protocol.catalogue import verify_catalogue
+from sync_protocol.command_line import SpokenCommand, VerbWords
 from sync_protocol.days import VIETNAM
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.health_certificate import CertifiedProduct
@@ -24,10 +25,25 @@ from sync_protocol.judgement import Judgement, Surroundings, judge
 from sync_protocol.ledger_export import EXPORT_BYTES
 from sync_protocol.picture import PictureExtraMissingError, is_picture, read_qr_codes
 from sync_protocol.trust import NO_TRUST, trust_from_file
+from sync_protocol.usage_words import WrongUsage
 from sync_protocol.verify_report import Language, accepted_lines, refused_lines
 
 STANDARD_INPUT = "-"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_WORDS = VerbWords(
+    "Kiểm tra hộ chiếu vắc xin, phiếu tạm, gói, biên nhận, đầu sổ cái, danh sách tin cậy, danh mục và cả sổ cái. "
+    "Không cần mạng. Thoát 0 khi mọi thứ đúng, 1 khi có điều bị bác, 2 khi dùng sai.",
+    "hcvx-verify --trust tin-cay.hcvx ho-chieu.txt",
+    {
+        "FILE…": "Tệp, chữ của mã QR mỗi dòng một, ảnh có mã QR, hoặc - cho đầu vào chuẩn.",
+        "--text": "Chữ của một mã QR, HC1:… hoặc HCVX1:…; lặp lại được.",
+        "--trust": "Danh sách tin cậy đã ký, hoặc JSON của cổng EU.",
+        "--catalogue": "Danh mục đã ký, để ghi chú về vắc xin.",
+        "--at": "Xét vào lúc này (ISO 8601, giờ Việt Nam); mặc định bây giờ.",
+        "--json": "Mỗi đối tượng JSON cho một thứ, mỗi dòng một.",
+        "--lang": "Ngôn ngữ của lời nói.",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class _Finding:
     outcome: Judgement | ProtocolError
 
 
-@click.command()
+@click.command(cls=SpokenCommand, words=_WORDS)
 @click.argument("files", nargs=-1, metavar="FILE…", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--text", "texts", multiple=True, metavar="TEXT", help="The text of a QR code, HC1:… or HCVX1:…; may be repeated."
@@ -70,7 +86,9 @@ def main(
     FILE is an artefact, a text file with one QR code's text a line, a picture with QR codes, or - for standard input.
     """
     if not files and not texts:
-        raise click.UsageError("name a file, - for standard input, or --text")
+        raise WrongUsage(
+            "Cần tên tệp, - cho đầu vào chuẩn, hoặc --text.", "name a file, - for standard input, or --text"
+        )
     by = Surroundings(NO_TRUST, _instant(at_text))
     failed = False
     for finding, judged_by in _findings(files, texts, trust_file, catalogue_file, by):
@@ -117,7 +135,10 @@ def _parts(data: bytes) -> Sequence[bytes]:
         try:
             return _ours([text.encode() for text in read_qr_codes(data)])
         except PictureExtraMissingError:
-            raise click.UsageError("pictures need the extra 'picture': pip install 'hcvx[picture]'") from None
+            raise WrongUsage(
+                "Đọc ảnh cần gói thêm 'picture': pip install 'hcvx[picture]'.",
+                "pictures need the extra 'picture': pip install 'hcvx[picture]'",
+            ) from None
     if looks_like_text(data):
         return [line for line in data.splitlines() if line.strip()]
     return [data]
@@ -145,7 +166,10 @@ def _read(path: Path) -> bytes:
 
 def _products(data: bytes, by: Surroundings) -> frozenset[CertifiedProduct]:
     if by.trust.publisher_key is None:
-        raise click.UsageError("--catalogue needs --trust with the centre's signed trust list")
+        raise WrongUsage(
+            "--catalogue cần --trust với danh sách tin cậy do trung tâm ký.",
+            "--catalogue needs --trust with the centre's signed trust list",
+        )
     catalogue = verify_catalogue(data, by.trust.publisher_key, at=by.at)
     return frozenset(CertifiedProduct(item.disease, item.vp, item.mp, item.ma) for item in catalogue.products)
 
@@ -157,7 +181,9 @@ def _instant(text: str | None) -> int:
     try:
         at = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter("must be ISO 8601, such as 2022-04-15T17:30:00", param_hint="--at") from None
+        raise WrongUsage(
+            "--at viết theo ISO 8601, như 2022-04-15T17:30:00.", "--at must be ISO 8601, such as 2022-04-15T17:30:00"
+        ) from None
     return int((at if at.tzinfo else at.replace(tzinfo=VIETNAM)).timestamp())
 
 

@@ -74,6 +74,25 @@ class EpochApi(Protocol):
         ...
 
 
+@runtime_checkable
+class ShownApi(Protocol):
+    """The centre as a node sees it that may have lost what it signed."""
+
+    def show_receipts(self, receipts: bytes) -> bytes:
+        """Show receipts, a sealed list; gives how many of their heads the centre does not have, CBOR, as its word only.
+
+        Raises NetworkError, RemoteProblem.
+        """
+        ...
+
+    def show_epochs(self, showing: bytes) -> bytes:
+        """Show what the centre signed for the node's epochs, sealed; gives the sealed answer of `shown_epoch`.
+
+        Raises NetworkError, RemoteProblem.
+        """
+        ...
+
+
 class NetworkFault(StrEnum):
     """What stood between the node and the centre. Stored by nodes; the words are stable."""
 

@@ -80,12 +80,17 @@ def verify_statement(data: bytes, publisher_key: PublicKey, *, node: str) -> Sta
     Raises:
         ProtocolError: SIGNATURE_INVALID, ALGORITHM, CONTENT_TYPE, SET_FOREIGN or a code of form.
     """
-    message = cose.parse_sign1(data, max_bytes=STATEMENT_BYTES)
-    context = contexts.CONTACT
-    statement = _read(cose.verify_sign1(message, publisher_key, context=context.aad, content_type=context.content_type))
+    statement = verify_said(data, publisher_key)
     if statement.node != node:
         raise ProtocolError(Code.SET_FOREIGN, f"{_WHAT}: said to another node")
     return statement
+
+
+def verify_said(data: bytes, publisher_key: PublicKey) -> Statement:
+    """Verifies the signature alone, for whoever is shown what was said to somebody. Raises as `verify_statement`."""
+    message = cose.parse_sign1(data, max_bytes=STATEMENT_BYTES)
+    context = contexts.CONTACT
+    return _read(cose.verify_sign1(message, publisher_key, context=context.aad, content_type=context.content_type))
 
 
 def _read(payload: bytes) -> Statement:

@@ -35,6 +35,11 @@ ENROLMENT_REQUEST: Final = _context("enrolment-request")
 ENROLMENT: Final = _context("enrolment")
 EPOCH_REQUEST: Final = _context("epoch-request")
 EPOCH_ANSWER: Final = _context("epoch-answer")
+# A node shows what the centre signed for its epochs before it was restored, and what is answered.
+SHOWN_EPOCHS: Final = _context("shown-epochs")
+SHOWN_ANSWER: Final = _context("shown-answer")
+# Receipts that a node shows a centre which seems to have lost them: a list of what the ledger key signed already.
+SHOWN_RECEIPTS: Final = _context("shown-receipts")
 TREE_HEAD: Final = _context("tree-head")
 LEDGER_EPOCH: Final = _context("ledger-epoch")
 CATALOGUE: Final = _context("catalogue")

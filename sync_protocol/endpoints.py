@@ -83,6 +83,22 @@ EPOCHS: Final = Endpoint(
     request_bytes=limits.MESSAGE_BYTES,
     answer_bytes=limits.EPOCH_ANSWER_BYTES,
 )
+SHOWN_EPOCHS: Final = Endpoint(
+    "POST",
+    "/v1/epochs/shown",
+    request_type=contexts.SEALED.content_type,
+    answer_type=contexts.SEALED.content_type,
+    request_bytes=limits.SHOWN_EPOCHS_BYTES,
+    answer_bytes=limits.MESSAGE_BYTES,
+)
+SHOWN_RECEIPTS: Final = Endpoint(
+    "POST",
+    "/v1/receipts/shown",
+    request_type=contexts.SEALED.content_type,
+    answer_type=contexts.SHOWN_RECEIPTS.content_type,
+    request_bytes=limits.SHOWN_RECEIPTS_BYTES,
+    answer_bytes=16,
+)
 TREE_HEAD: Final = Endpoint(
     "GET",
     "/v1/tree-head",
@@ -115,7 +131,10 @@ FEED: Final = Endpoint(
     request_bytes=FEED_REQUEST_BYTES,
     answer_bytes=limits.FEED_ANSWER_BYTES,
 )
-ENDPOINTS: Final = (BUNDLES, TRANSFERS, ENROLMENTS, EPOCHS, TREE_HEAD, TRUST_LIST, CATALOGUE, FEED)
+ENDPOINTS: Final = (
+    *(BUNDLES, TRANSFERS, ENROLMENTS, EPOCHS, SHOWN_EPOCHS, SHOWN_RECEIPTS),
+    *(TREE_HEAD, TRUST_LIST, CATALOGUE, FEED),
+)
 
 
 def status_of(code: Code) -> int:

@@ -10,6 +10,7 @@ The one-time code inside is 16 random bytes, good once and until the file's end.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -152,6 +153,27 @@ def verify_enrolment_file(unverified: UnverifiedEnrolmentFile, *, spoken: str, a
     if at >= content.expires_at:
         raise ProtocolError(Code.ENROLMENT_INVALID, "enrolment file: past its end")
     return content
+
+
+def verify_shown_file(data: bytes, publisher_keys: Sequence[keys.PublicKey]) -> EnrolmentFile:
+    """Check that a file that somebody shows is one of our own, in time or not; whether its code was used is not said.
+
+    Args:
+        data: the file as received.
+        publisher_keys: those of this centre, retired ones included.
+
+    Raises:
+        ProtocolError: `SIGNER_UNKNOWN` for a file of another centre, `SIGNATURE_INVALID`, `CONTENT_TYPE`, or a code of
+            form.
+    """
+    unverified = parse_enrolment_file(data)
+    if keys.key_id(unverified.publisher_key) not in {keys.key_id(key) for key in publisher_keys}:
+        raise ProtocolError(Code.SIGNER_UNKNOWN, "enrolment file: made by another centre")
+    context = contexts.ENROLMENT_FILE
+    payload = cose.verify_sign1(
+        unverified.message, unverified.publisher_key, context=context.aad, content_type=context.content_type
+    )
+    return _parse_file(payload)
 
 
 def enrolled_anchors(data: bytes) -> bytes:

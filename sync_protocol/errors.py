@@ -58,6 +58,7 @@ class Code(StrEnum):
     EPOCH = "epoch"
     EPOCH_REFUSED = "epoch-refused"
     EPOCH_MISMATCH = "epoch-mismatch"
+    EPOCH_SHOWN = "epoch-shown"
     NOT_NEXT = "not-next"
     FORKED = "forked"
     REPLAYED = "replayed"
@@ -75,6 +76,8 @@ class Code(StrEnum):
     TIME_WINDOW = "time-window"
     # What a closing sheet says.
     CLOSING_SUMS = "closing-sums"
+    # What a node asks about people.
+    QUESTIONS_DAY = "questions-day"
     # What is said of one dose.
     DOSE_FACILITY = "dose-facility"
     DOSE_DAY = "dose-day"

@@ -47,6 +47,7 @@ class FeedKind(StrEnum):
     VERDICTS = "verdicts"  # `verdict_changes`
     PASSPORTS = "passports"  # `passports`
     LEDGER_EPOCH = "ledger-epoch"  # `ledger_epoch`, signed
+    ANSWERS = "answers"  # `questions`
 
 
 # Kinds travel as their place in this tuple, so the order never changes; new ones go at the end.
@@ -62,6 +63,7 @@ _KINDS: Final = (
     FeedKind.VERDICTS,
     FeedKind.PASSPORTS,
     FeedKind.LEDGER_EPOCH,
+    FeedKind.ANSWERS,
 )
 
 
@@ -98,6 +100,8 @@ class FeedRequest:
         at: epoch seconds, UTC, by the node's clock: a claim.
         nonce: 16 fresh bytes; no two requests are alike.
         known: the newest head of the ledger that the node has verified, or None before the first.
+        held_pack: the version of the population pack that the node holds, 0 for none, where it has every item of its
+            feed and still lacks the version that the centre stated; None where it misses nothing.
     """
 
     node: str
@@ -106,6 +110,7 @@ class FeedRequest:
     at: int
     nonce: bytes
     known: Checkpoint | None = None
+    held_pack: int | None = None
 
 
 def sign_item(item: FeedItem, publisher: Signer) -> bytes:
@@ -202,6 +207,8 @@ def sign_request(request: FeedRequest, node_signer: Signer) -> bytes:
     }
     if request.known is not None:
         fields[6] = checkpoint_map(request.known)
+    if request.held_pack is not None:
+        fields[7] = request.held_pack
     payload = cbor.encode(fields)
     context = contexts.FEED_REQUEST
     return cose.sign1(payload, signer=node_signer, content_type=context.content_type, context=context.aad)
@@ -224,6 +231,7 @@ def parse_request(data: bytes) -> tuple[cose.Sign1, FeedRequest]:
         at=fields.uint(4, max=limits.INSTANT),
         nonce=fields.bytes_(5, length=NONCE_BYTES),
         known=None if (known := fields.opt_map_(6)) is None else read_checkpoint(known),
+        held_pack=fields.opt_uint(7, max=limits.COUNTER),
     )
     fields.finish()
     return message, request

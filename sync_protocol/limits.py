@@ -36,6 +36,10 @@ CLOSING_REASONS: Final = 100
 
 # Signed sets: a pack of 200,000 people weighs about 7 MB.
 POPULATION_PEOPLE: Final = 200_000
+# People asked about in one bundle: a day's strangers of a site, at 7 bytes each.
+QUESTIONS: Final = 500
+# People that one node asks about on one day: the busiest day of a site, all of them strangers, and lists beside it.
+QUESTIONS_DAY: Final = 5_000
 # Health certificates in one item of a feed: with some 150 bytes each it stays a small part of a stick or an hour of 2G.
 PASSPORTS_ITEM: Final = 250
 # What such an item inflates to: certificates of 1 KB at most, with room to spare.
@@ -100,6 +104,12 @@ EPOCH_LINKS: Final = 1_000
 EPOCH_RUNS: Final = 5_000
 EPOCH_DOSES: Final = 100_000
 EPOCH_ANSWER_BYTES: Final = 4 * 1024 * 1024
+# Epochs of a node that a centre may have lost at once, and what shows them: an enrolment file, requests and grants.
+SHOWN_EPOCHS: Final = 8
+SHOWN_EPOCHS_BYTES: Final = 4 * 1024 * 1024
+# Receipts that are shown at once, with a statement: each twice as far back as the one before, they span 64 bundles.
+SHOWN_RECEIPTS: Final = 8
+SHOWN_RECEIPTS_BYTES: Final = 1024 * 1024
 # Bundles that go up in one request, and the receipts that come back for them.
 TRANSFER_BUNDLES: Final = 8
 TRANSFER_ANSWER_BYTES: Final = 576 * 1024

@@ -150,6 +150,24 @@ def seal_epoch_answer(signed: bytes, *, recipient: ec.EllipticCurvePublicKey, en
     return seal(signed, recipient=recipient, entropy=entropy, context=contexts.EPOCH_ANSWER.aad)
 
 
+def unseal_epoch_answer(sealed: bytes, opening_key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The signed answer in its envelope, not verified. Raises what `open_sealed` raises."""
+    private = {keys.key_id(opening_key.public_key()): opening_key}
+    return open_sealed(sealed, private, context=contexts.EPOCH_ANSWER.aad, max_bytes=limits.EPOCH_ANSWER_BYTES)
+
+
+def read_signed_answer(signed: bytes, publisher_key: keys.PublicKey) -> EpochAnswer:
+    """Check the publisher's signature and read an answer; to which request it is, the caller compares.
+
+    Raises:
+        ProtocolError: SIGNATURE_INVALID, ALGORITHM, CONTENT_TYPE, or a code of form.
+    """
+    message = cose.parse_sign1(signed, max_bytes=limits.EPOCH_ANSWER_BYTES)
+    context = contexts.EPOCH_ANSWER
+    payload = cose.verify_sign1(message, publisher_key, context=context.aad, content_type=context.content_type)
+    return _read_answer(payload)
+
+
 def open_epoch_answer(
     sealed: bytes,
     opening_key: ec.EllipticCurvePrivateKey,
@@ -169,12 +187,8 @@ def open_epoch_answer(
         ProtocolError: what `open_sealed` raises, SIGNATURE_INVALID, CONTENT_TYPE, a code of form, or EPOCH_MISMATCH
             where it is made for another request.
     """
-    private = {keys.key_id(opening_key.public_key()): opening_key}
-    signed = open_sealed(sealed, private, context=contexts.EPOCH_ANSWER.aad, max_bytes=limits.EPOCH_ANSWER_BYTES)
-    message = cose.parse_sign1(signed, max_bytes=limits.EPOCH_ANSWER_BYTES)
-    context = contexts.EPOCH_ANSWER
-    payload = cose.verify_sign1(message, publisher_key, context=context.aad, content_type=context.content_type)
-    answer = _read_answer(payload)
+    signed = unseal_epoch_answer(sealed, opening_key)
+    answer = read_signed_answer(signed, publisher_key)
     own, grant = request.request, answer.grant
     is_other = answer.digest != request.digest or answer.node != own.node
     if is_other or (grant is not None and (grant.previous != request.digest or grant.epoch <= own.epoch)):

@@ -126,6 +126,9 @@ PROBLEMS: Final[dict[Code, Problem]] = {
         "A person at the centre refused the new epoch."),
     Code.EPOCH_MISMATCH: Problem(409, "Yêu cầu hoặc trả lời mở kỳ mới không khớp, hoặc đã được quyết định.",
         "Mở lại trang để xem tình trạng hiện nay.", "A request or answer for a new epoch belongs to another one."),
+    Code.EPOCH_SHOWN: Problem(409, "Trung tâm đã khôi phục và chờ người phụ trách xác nhận kỳ của máy này.",
+        "Gọi trung tâm: mở trang Bản sao và xác nhận. Máy tự gửi tiếp sau đó; không xóa gì.",
+        "What the node showed of an epoch that the centre has lost waits for a person."),
     Code.NOT_NEXT: Problem(409, "Gói không phải là gói kế tiếp trung tâm đang chờ.",
         "Phần mềm sẽ tự gửi tiếp từ gói trung tâm cần.", "The bundle is not the next of its chain."),
     Code.FORKED: Problem(409, "Có hai gói khác nhau mang cùng số thứ tự của nút.",
@@ -164,6 +167,10 @@ PROBLEMS: Final[dict[Code, Problem]] = {
     Code.CLOSING_SUMS: Problem(422, "Các số liệu trong phiếu chốt ngày không khớp với nhau.",
         "Lập lại phiếu chốt ngày của ngày; nếu vẫn lỗi, báo bộ phận hỗ trợ.",
         "The counts of the closing sheet contradict each other."),
+    # What a node asks about people.
+    Code.QUESTIONS_DAY: Problem(429, "Hôm nay máy này đã hỏi trung tâm về quá nhiều người.",
+        "Phần mềm sẽ tự hỏi lại vào ngày khác. Nếu cơ sở không có đông người như vậy, kiểm tra máy này.",
+        "The node asks about more people than it may on a day."),
     # What is said of one dose.
     Code.DOSE_FACILITY: Problem(422, "Mũi tiêm không được thực hiện tại cơ sở này.",
         "Cơ sở đã tiêm phải tự ký mũi này.", "The dose was given at another facility."),
@@ -204,9 +211,9 @@ PROBLEMS: Final[dict[Code, Problem]] = {
     Code.SET_FOREIGN: Problem(422, "Bộ dữ liệu được cấp cho cơ sở khác.",
         "Lấy đúng bộ dữ liệu của cơ sở này.", "The set was made for another facility."),
     Code.PACK_BASE: Problem(409, "Phần thay đổi của gói dữ liệu dân cư không dựa trên bản đang có.",
-        "Vẫn dùng gói đang có; đề nghị trung tâm gửi lại cả gói.", "The change starts from another version."),
+        "Vẫn dùng gói đang có; lần liên lạc sau máy tự xin cả gói.", "The change starts from another version."),
     Code.PACK_MISMATCH: Problem(422, "Phần thay đổi không cho ra đúng gói dữ liệu dân cư đã công bố.",
-        "Vẫn dùng gói đang có; đề nghị trung tâm gửi lại cả gói.", "The change does not give the content it states."),
+        "Vẫn dùng gói đang có; lần liên lạc sau máy tự xin cả gói.", "The change does not give the content it states."),
     # Health certificates.
     Code.HC1_PREFIX: Problem(400, "Mã QR không phải chứng nhận tiêm chủng (không bắt đầu bằng HC1:).",
         "Quét đúng mã QR trên hộ chiếu vắc xin.", "The text does not begin with HC1:."),

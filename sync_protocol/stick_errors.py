@@ -24,6 +24,7 @@ class StickCode(StrEnum):
     GONE = "stick-gone"
     DAMAGED = "stick-damaged"
     BUSY = "stick-busy"
+    SILENT = "stick-silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ STICK_PROBLEMS: Final[Mapping[StickCode, StickProblem]] = MappingProxyType(
             "Việc khác đang ghi lên USB này",
             "Đợi việc đó xong rồi làm lại.",
             "somebody else writes to this stick",
+        ),
+        StickCode.SILENT: StickProblem(
+            "USB hoặc ổ đã chọn không trả lời",
+            "Rút ra, đợi vài giây, cắm lại rồi chọn lại; vẫn vậy thì dùng USB khác. Ở máy chưa mất gì.",
+            "the medium does not answer",
         ),
     }
 )

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from central.domain.delegation import HubGround, check_handed, objections_to_delegation
-from central.domain.node import KnownNode, NodeState
+from central.domain.node import KnownNode, NodeState, require_in
 from central.domain.signature_standing import (
     Objection,
     Revocations,
@@ -37,7 +37,7 @@ from sync_protocol.manifest import Checkpoint, Manifest, Purpose, check_manifest
 # A batch that arrives within six hours after its day proves the day; later it is claimed only (THREATS).
 PROOF_SECONDS: Final = 6 * 3_600
 # A report is kept in the ledger as it came; a closing sheet is read too, by `closing`.
-_UNTAKEN_KINDS: Final = frozenset({BundleKind.QUESTIONS, BundleKind.ANSWERS})
+_UNTAKEN_KINDS: Final = frozenset({BundleKind.ANSWERS})
 
 
 class PlaceError(ProtocolError):
@@ -149,10 +149,7 @@ def check_node(unverified: UnverifiedBundle, node: KnownNode | None) -> Verified
         ProtocolError: NODE_UNKNOWN, NODE_DENIED, SIGNATURE_INVALID, LEDGER_EPOCH, ALGORITHM or CONTENT_TYPE.
     """
     # SPEC 8 (3)
-    if node is None or node.state is NodeState.WAITING:
-        raise ProtocolError(Code.NODE_UNKNOWN, "bundle: no node of this code is enrolled")
-    if node.state is NodeState.DENIED:
-        raise ProtocolError(Code.NODE_DENIED, "bundle: the node is locked out")
+    node = require_in(node, what="bundle")
     # SPEC 8 (4). (5), the version, is read before the signature, since it says how to read it.
     return node.verified(unverified.claimed.epoch, lambda key: verify_bundle(unverified, key))
 

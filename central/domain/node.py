@@ -58,3 +58,20 @@ class KnownNode:
                 rule = "node: an epoch that this centre never began, or has lost"
                 raise ProtocolError(Code.LEDGER_EPOCH, rule) from error
             raise
+
+
+def require_in(node: KnownNode | None, *, what: str) -> KnownNode:
+    """The node, where it is one that may speak: enrolled, also with two histories, of which a person decides.
+
+    Args:
+        node: as the store knows it, or None.
+        what: the message that names it, for the rule: "feed request".
+
+    Raises:
+        ProtocolError: NODE_UNKNOWN for one that was never enrolled, NODE_DENIED for one that is locked out.
+    """
+    if node is None or node.state is NodeState.WAITING:
+        raise ProtocolError(Code.NODE_UNKNOWN, f"{what}: no node of this code is enrolled")
+    if node.state is NodeState.DENIED:
+        raise ProtocolError(Code.NODE_DENIED, f"{what}: the node is locked out")
+    return node

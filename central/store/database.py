@@ -8,7 +8,6 @@ was mended in 3.51.3. PostgreSQL runs with its defaults. A program never creates
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -225,11 +224,6 @@ def require_newest(engine: Engine) -> None:
     current, newest = revision_of(engine), newest_revision()
     if current != newest:
         raise StoreError(f"schema revision {current} instead of {newest}: run init", try_again=False)
-
-
-def without_password(url: str) -> str:
-    """The database URL as it may be shown."""
-    return re.sub(r"//([^:/@]+):[^@]+@", r"//\1@", url)
 
 
 def _configuration() -> Config:

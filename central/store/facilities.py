@@ -45,12 +45,6 @@ def find_facility(connection: Connection, code: str) -> Facility | None:
     return Facility(code, name, tuple(units.scalars()))
 
 
-def all_facilities(connection: Connection) -> Sequence[Facility]:
-    """Every facility, by code."""
-    codes = connection.execute(select(facilities.c.code).order_by(facilities.c.code)).scalars().all()
-    return [found for code in codes if (found := find_facility(connection, code)) is not None]
-
-
 def put_registration(
     connection: Connection, facility: str, serial: str, *, registration: Registration, at: int
 ) -> None:

@@ -1,16 +1,31 @@
-"""The feed of each node: signed items, numbered from 1, never changed; a large body is several items in a row."""
+"""The feed of each node: signed items, numbered from 1, never changed; a large body is several items in a row.
+
+What is for everybody is written down once, where it is decided: a published set, an epoch of the ledger. A node's own
+item of it is *due* from then on, and made when anything is put into its feed, or when it asks: see `settle`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from sqlalchemy import Connection, func, select
 
 from central.store import ledger_epochs
 from central.store.key_store import KeyRing
+from central.store.published_sets import PublishedKind, due_sets, note_told
 from central.store.tables import feed_items
 from sync_protocol.feed import FeedItem, FeedKind, parted, read_item, sign_item, whole_items
-from sync_protocol.ledger_epoch import first_item_of
+from sync_protocol.ledger_epoch import FIRST_EPOCH, first_item_of
+
+SET_KINDS: Final[Mapping[PublishedKind, FeedKind]] = MappingProxyType(
+    {PublishedKind.CATALOGUE: FeedKind.CATALOGUE, PublishedKind.TRUST_LIST: FeedKind.TRUST_LIST}
+)
+_LISTS: Final = (FeedKind.REGISTRATIONS, FeedKind.DELEGATIONS)
+# What is said by itself after an epoch, or by its newest list alone.
+_NOT_AGAIN: Final = frozenset({*_LISTS, FeedKind.LEDGER_EPOCH})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,8 +41,8 @@ class StoredItem:
 def put_item(connection: Connection, node: str, kind: FeedKind, body: bytes, *, keys: KeyRing, at: int) -> int:
     """Signs what is next in a node's feed and keeps it, in the caller's transaction; gives the number of its last item.
 
-    Two transactions that add to the same feed at once get the same number, and the later one fails as a whole: who
-    does both under the ledger lock, or tries again, loses nothing.
+    What is due to the node comes before it. Two transactions that add to the same feed at once get the same number, and
+    the later one fails as a whole: who does both under the ledger lock, or tries again, loses nothing.
 
     Args:
         node: code of a known node, enrolled or not: it takes the item when it comes.
@@ -38,11 +53,45 @@ def put_item(connection: Connection, node: str, kind: FeedKind, body: bytes, *, 
     Raises:
         ProtocolError: TOO_LARGE.
     """
+    # A body that is too large is refused before anything else is made.
     pieces = parted(body)
+    settle(connection, node, keys=keys, at=at)
+    return _append(connection, node, kind, pieces, keys=keys, at=at)
+
+
+def settle(connection: Connection, node: str, *, keys: KeyRing, at: int) -> None:
+    """Puts into a node's feed what is due to it, in the caller's transaction and under the ledger lock; else nothing.
+
+    1. the epochs of the ledger that were declared since its last item, each with a number above all that the node can
+       hold; then again what was put into the feed since the base that they go on from, since the node may hold another
+       item under the number it had;
+    2. the newest catalogue and trust list.
+
+    Args:
+        node: code of a known node, in whatever state.
+        keys: the centre's; the publisher key signs.
+        at: epoch seconds, UTC.
+
+    Raises:
+        TokenError: the publisher key cannot sign now.
+    """
+    # (1)
+    current = ledger_epochs.current(connection)
+    if current > FIRST_EPOCH and (newest := newest_number(connection, node)) < first_item_of(current):
+        _begin_epochs(connection, node, newest=newest, keys=keys, at=at)
+    # (2)
+    for due in due_sets(connection, node):
+        kind = SET_KINDS[due.kind]
+        # Before it was noted who is told what, the feed alone said so.
+        if due.told is not None or newest_body(connection, node, kind) != due.content:
+            _append(connection, node, kind, parted(due.content), keys=keys, at=at)
+        note_told(connection, node, due)
+
+
+def _append(
+    connection: Connection, node: str, kind: FeedKind, pieces: Sequence[bytes], *, keys: KeyRing, at: int
+) -> int:
     number = newest_number(connection, node)
-    if number == 0:
-        open_feed(connection, node, keys=keys, at=at)
-        number = newest_number(connection, node)
     rows = []
     for before, piece in enumerate(pieces):
         number += 1
@@ -53,31 +102,27 @@ def put_item(connection: Connection, node: str, kind: FeedKind, body: bytes, *, 
     return number
 
 
-def open_feed(connection: Connection, node: str, *, keys: KeyRing, at: int) -> None:
-    """Lets the feed of a node that is enrolled after the ledger was restored begin with the epoch.
-
-    A machine of this code may hold items from before. In the first epoch a feed begins with whatever comes first.
-    """
-    epoch = ledger_epochs.newest(connection)
-    if epoch is not None and newest_number(connection, node) == 0:
-        begin_epoch(connection, node, epoch.signed, number=first_item_of(epoch.epoch), keys=keys, at=at)
-
-
-def begin_epoch(connection: Connection, node: str, signed: bytes, *, number: int, keys: KeyRing, at: int) -> None:
-    """Lets a node's feed go on at a number above all that it can hold, with the statement that says why.
-
-    Args:
-        node: code of a known node.
-        signed: the statement of the ledger's epoch.
-        number: from `first_item_of`.
-        keys: the centre's; the publisher key signs.
-        at: epoch seconds, UTC.
-    """
-    kind = FeedKind.LEDGER_EPOCH
-    item = sign_item(FeedItem(node, number, kind, at, signed), keys.publisher)
-    connection.execute(
-        feed_items.insert(), {"node": node, "number": number, "kind": kind.value, "at": at, "item": item}
-    )
+def _begin_epochs(connection: Connection, node: str, *, newest: int, keys: KeyRing, at: int) -> None:
+    unheard = [one for one in ledger_epochs.all_epochs(connection) if first_item_of(one.epoch) > newest]
+    steps = [one.statement.step for one in unheard]
+    # What any of them may have lost is said behind the last.
+    again = [
+        item
+        for item in bodies_since(connection, node, min(step.base.at for step in steps))
+        if item.kind not in _NOT_AGAIN
+    ]
+    # A node may hold a newer list than this one, of a time that was lost: the list here is what holds.
+    lists = [(kind, newest_body(connection, node, kind)) for kind in _LISTS]
+    at = max(at, *(step.at for step in steps))
+    rows = []
+    for one in unheard:
+        item = FeedItem(node, first_item_of(one.epoch), FeedKind.LEDGER_EPOCH, at, one.signed)
+        signed = sign_item(item, keys.publisher)
+        rows.append({"node": node, "number": item.number, "kind": item.kind.value, "at": at, "item": signed})
+    connection.execute(feed_items.insert(), rows)
+    for kind, body in [*lists, *((item.kind, item.body) for item in again)]:
+        if body is not None:
+            _append(connection, node, kind, parted(body), keys=keys, at=at)
 
 
 def newest_number(connection: Connection, node: str) -> int:

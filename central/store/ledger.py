@@ -101,6 +101,14 @@ def digest_at(connection: Connection, node: str, *, epoch: int, sequence: int) -
     ).scalar()
 
 
+def newest_link(connection: Connection, node: str, *, epoch: int) -> tuple[int, bytes] | None:
+    """The newest bundle of an epoch of a node, as (sequence, digest), or None."""
+    table = ledger_entries
+    statement = select(table.c.sequence, table.c.digest).where(table.c.node == node, table.c.epoch == epoch)
+    row = connection.execute(statement.order_by(table.c.sequence.desc()).limit(1)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 def all_entries(connection: Connection) -> Iterator[StoredEntry]:
     """Every entry in the ledger's order."""
     table = ledger_entries

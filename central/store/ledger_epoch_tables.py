@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, PrimaryKeyConstraint
+from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint
 
-from central.store.schema import binary, integer, table, text
+from central.store.schema import binary, integer, one_of, table, text
 
 ledger_epochs = table(
     "ledger_epochs",
@@ -37,5 +37,25 @@ later_answers = table(
     integer("epoch", ForeignKey("ledger_epochs.epoch")),
     binary("answer"),
     PrimaryKeyConstraint("digest", "epoch"),
+    rowid=False,
+)
+
+# Epochs of nodes that began after the copy to which this database was put back, as nodes show them.
+shown_epochs = table(
+    "shown_epochs",
+    binary("digest", key=True),  # of the request with which the newest epoch shown began
+    text("node"),  # this database may not know it
+    integer("epoch"),  # the newest one shown
+    integer("since"),  # the one in which the node stood here when it was shown or taken up; 0 for an unknown node
+    text("standing"),  # how it stood to what is known here
+    binary("showing"),  # as the node signed it, with the words of the centre inside
+    text("state"),
+    integer("shown_at"),
+    integer("decided_at", optional=True),
+    text("decided_by"),  # a person's name; "" where nobody had to decide
+    text("decided_why"),
+    one_of("state", "state", "waiting", "taken", "refused"),
+    one_of("standing", "standing", "plain", "undeclared", "unproven", "other", "forked", "taken"),
+    Index(None, "node", "epoch"),
     rowid=False,
 )

@@ -86,10 +86,9 @@ def find_node(connection: Connection, code: str) -> NodeRow | None:
     return None if row is None else _row(row)
 
 
-def created_until(connection: Connection, at: int) -> list[str]:
-    """The codes of all nodes, in whatever state, that were made at this instant or before (epoch seconds, UTC)."""
-    statement = select(nodes.c.code).where(nodes.c.created_at <= at).order_by(nodes.c.code)
-    return list(connection.execute(statement).scalars())
+def count_nodes(connection: Connection) -> int:
+    """How many nodes there are, in whatever state."""
+    return int(connection.execute(select(func.count()).select_from(nodes)).scalar_one())
 
 
 def states_of(connection: Connection, codes: Iterable[str]) -> dict[str, NodeState]:
@@ -114,10 +113,13 @@ def known_node(connection: Connection, code: str, *, epoch: int) -> KnownNode | 
     )
 
 
-def move_head(connection: Connection, code: str, *, sequence: int, digest: bytes, at: int) -> None:
-    """Notes the newest link of a node's chain."""
+def move_head(connection: Connection, code: str, *, epoch: int, sequence: int, digest: bytes, at: int) -> None:
+    """Notes the newest link of a node's chain; a link of an epoch that has ended does not move its head."""
+    connection.execute(update(nodes).where(nodes.c.code == code).values(last_heard_at=at))
     connection.execute(
-        update(nodes).where(nodes.c.code == code).values(last_sequence=sequence, last_digest=digest, last_heard_at=at)
+        update(nodes)
+        .where(nodes.c.code == code, nodes.c.epoch == epoch)
+        .values(last_sequence=sequence, last_digest=digest)
     )
 
 
@@ -231,6 +233,13 @@ def use_enrolment(connection: Connection, code_digest: bytes, *, request_digest:
         update(enrolments)
         .where(enrolments.c.code_digest == code_digest, enrolments.c.accepted_at.is_(None))
         .values(request_digest=request_digest, answer=answer, accepted_at=at)
+    )
+
+
+def end_enrolment(connection: Connection, code_digest: bytes) -> None:
+    """Ends a code that was not used here, by its SHA-256."""
+    connection.execute(
+        enrolments.delete().where(enrolments.c.code_digest == code_digest, enrolments.c.accepted_at.is_(None))
     )
 
 

@@ -18,7 +18,8 @@ from central.store.issue_tables import (
     lookup_tries,
     passports,
 )
-from central.store.ledger_epoch_tables import later_answers, ledger_epochs, lost_heads
+from central.store.ledger_epoch_tables import later_answers, ledger_epochs, lost_heads, shown_epochs
+from central.store.question_tables import answered_questions
 from central.store.registration_tables import registration_decisions, registration_requests
 from central.store.schema import metadata
 from central.store.site_tables import (
@@ -47,6 +48,7 @@ from central.store.site_tables import (
 from central.store.telling_tables import (
     population_bases,
     run_tellings,
+    set_tellings,
     tellings,
     verdict_changes,
     withdrawn_certificates,
@@ -74,11 +76,13 @@ APPEND_ONLY: Final = (
     "later_answers",
     "verdict_changes",
     "withdrawn_certificates",
+    "answered_questions",
 )
 
 __all__ = [
     "APPEND_ONLY",
     "DOSE_ID_SPAN",
+    "answered_questions",
     "batches",
     "bundle_seals",
     "bundles",
@@ -122,6 +126,8 @@ __all__ = [
     "registry_people",
     "revoked_certificates",
     "run_tellings",
+    "set_tellings",
+    "shown_epochs",
     "tellings",
     "tree_heads",
     "trust_certificates",

@@ -60,3 +60,14 @@ run_tellings = table(
     PrimaryKeyConstraint("run", "node"),
     rowid=False,
 )
+
+# The newest version of a published set that was put into a node's feed.
+set_tellings = table(
+    "set_tellings",
+    text("node", ForeignKey("nodes.code")),
+    text("kind"),
+    integer("version"),
+    PrimaryKeyConstraint("node", "kind"),
+    one_of("kind", "kind", "catalogue", "trust-list"),
+    rowid=False,
+)

@@ -56,12 +56,15 @@ def change_verdicts(connection: Connection, changed: Sequence[int], verdict: Ver
     return count
 
 
-def changes_after(connection: Connection, number: int, *, limit: int) -> dict[Concerned, list[VerdictChange]]:
-    """The next changes, by who has to be told of them, in order.
+def changes_after(
+    connection: Connection, number: int, *, limit: int, most_told: int
+) -> dict[Concerned, list[VerdictChange]]:
+    """The next changes, by who has to be told of them, in order: all up to some number.
 
     Args:
         number: of the last change that everybody has been told of.
         limit: how many changes at most.
+        most_told: how many are to be told at most; the first change is among them whomever it concerns.
     """
     table = verdict_changes
     joined = table.join(doses, doses.c.id == table.c.dose).outerjoin(
@@ -77,8 +80,11 @@ def changes_after(connection: Connection, number: int, *, limit: int) -> dict[Co
         before, after = _verdict(row.state_before, row.code_before), _verdict(row.state, row.code)
         change = VerdictChange(row.number, row.sequence, before, after, row.decided_at)
         # Without a batch's row, or where the site signed itself, there is one node to tell.
-        for told in dict.fromkeys((row.node, row.signer or row.node)):
-            found[Concerned(row.node, told)].append(change)
+        concerned = [Concerned(row.node, told) for told in dict.fromkeys((row.node, row.signer or row.node))]
+        if found and len(found.keys() | set(concerned)) > most_told:
+            break
+        for one in concerned:
+            found[one].append(change)
     return found
 
 

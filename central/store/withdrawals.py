@@ -51,8 +51,10 @@ def withdraw(connection: Connection, certificate: HeldCertificate, *, reason: st
     )
 
 
-def withdrawals_after(connection: Connection, number: int) -> tuple[int, dict[str, list[IssuedCertificate]]]:
-    """The withdrawals after one, by the node that recorded the dose, and the number of the last of them."""
+def withdrawals_after(
+    connection: Connection, number: int, *, limit: int
+) -> tuple[int, dict[str, list[IssuedCertificate]]]:
+    """The next withdrawals, `limit` at most, by the node that recorded the dose; and the number of the last of them."""
     gone, held = withdrawn_certificates, health_certificates
     same = and_(held.c.dose == gone.c.dose, held.c.issue == gone.c.issue)
     joined = gone.join(held, same).join(doses, doses.c.id == gone.c.dose)
@@ -62,7 +64,8 @@ def withdrawals_after(connection: Connection, number: int) -> tuple[int, dict[st
     statement = select(*columns).select_from(joined).where(gone.c.number > number)
     found: dict[str, list[IssuedCertificate]] = defaultdict(list)
     last = number
-    for row in connection.execute(statement.order_by(doses.c.sequence, gone.c.issue)):
+    rows = connection.execute(statement.order_by(gone.c.number).limit(limit)).all()
+    for row in sorted(rows, key=lambda row: (row.sequence, row.issue)):
         last = max(last, row.number)
         found[row.node].append(
             IssuedCertificate(row.sequence, row.issue, CertificateState.REVOKED, row.decided_at, row.expires_at, "")

@@ -11,7 +11,9 @@ from central.bootstrap import Centre
 from central.domain.node_epoch import EpochStanding
 from central.store.bundles import FORKS_KEPT
 from central.web.here import serve_here_only
+from central.web.words import SHOWN_STANDINGS
 from central.workflow.decide_epoch import decide_epoch
+from central.workflow.decide_shown_epoch import decide_shown_epoch, shown_cases, waiting_showing
 from central.workflow.show_epochs import epoch_cases, waiting_digest
 from sync_protocol.errors import ProtocolError
 from sync_protocol.node_epoch import EpochReason
@@ -31,6 +33,8 @@ REASONS: Final = {
 KINDS: Final = {
     "batch": "lô ký",
     "doses": "chuyển ký thay",
+    "questions": "hỏi về người dân",
+    "answers": "trả lời",
     "closing": "chốt ngày",
     "report": "báo cáo",
     "registration": "đăng ký chứng thư số",
@@ -55,6 +59,8 @@ def epochs_blueprint(centre: Centre) -> Blueprint:
             is_demo=centre.config.is_demo,
             now=centre.clock.now(),
             found=epoch_cases(centre.engine),
+            shown=shown_cases(centre.engine),
+            shown_words=SHOWN_STANDINGS,
             standings=STANDINGS,
             reasons=REASONS,
             kinds=KINDS,
@@ -79,26 +85,44 @@ def epochs_blueprint(centre: Centre) -> Blueprint:
         typed = {name: form.get(name, "") for name in ("request", "by", "why")}
         if form.get("confirmed") != "yes" or not typed["by"].strip() or not typed["why"].strip():
             return page(problem="Ghi họ tên, lý do và đánh dấu ô xác nhận rồi bấm lại.", typed=typed), 422
-        digest = waiting_digest(centre.engine, typed["request"])
-        if digest is None:
-            return page(problem="Yêu cầu này không còn chờ: có người đã quyết định.", typed=typed), 409
         try:
-            decide_epoch(
-                digest,
-                is_granted=wanted == _GRANT,
-                by=typed["by"],
-                why=typed["why"],
-                engine=centre.engine,
-                keys=centre.keys,
-                entropy=centre.entropy,
-                now=centre.clock.now(),
-            )
+            if not _decide(centre, typed, is_granted=wanted == _GRANT):
+                return page(problem="Yêu cầu này không còn chờ: có người đã quyết định.", typed=typed), 409
         except ProtocolError as error:
             said = PROBLEMS[error.code]
             return page(problem=f"{said.vi} {said.cure}", typed=typed), said.status
         return redirect(url_for("epochs.show"), 303)  # type: ignore[return-value]
 
     return pages
+
+
+def _decide(centre: Centre, typed: dict[str, str], *, is_granted: bool) -> bool:
+    """Decides a request for a new epoch or a shown one; False where none of these letters waits."""
+    now = centre.clock.now()
+    if (digest := waiting_digest(centre.engine, typed["request"])) is not None:
+        decide_epoch(
+            digest,
+            is_granted=is_granted,
+            by=typed["by"],
+            why=typed["why"],
+            engine=centre.engine,
+            keys=centre.keys,
+            entropy=centre.entropy,
+            now=now,
+        )
+        return True
+    if (digest := waiting_showing(centre.engine, typed["request"])) is not None:
+        decide_shown_epoch(
+            digest,
+            is_taken=is_granted,
+            by=typed["by"],
+            why=typed["why"],
+            engine=centre.engine,
+            keys=centre.keys,
+            now=now,
+        )
+        return True
+    return False
 
 
 def _comes_from_elsewhere() -> bool:

@@ -16,7 +16,9 @@ from central.store.published_sets import PublishedKind, newest_set
 from central.workflow.accept_enrolment import accept_enrolment
 from central.workflow.admit_bundle import admit_bundle
 from central.workflow.give_feed import give_feed
+from central.workflow.lost_history import keep_proofs
 from central.workflow.take_epoch import take_epoch
+from central.workflow.take_shown_epoch import take_shown_epoch
 from central.workflow.take_transfer import Intake, TransferDesk
 from sync_protocol import endpoints
 from sync_protocol.endpoints import Endpoint
@@ -66,6 +68,20 @@ def nodes_blueprint(centre: Centre, transfers: TransferDesk) -> Blueprint:
             sealed, engine=centre.engine, keys=centre.keys, entropy=centre.entropy, now=centre.clock.now()
         )
         return _answer(endpoints.EPOCHS, answer)
+
+    @calls.route(endpoints.SHOWN_EPOCHS.path, methods=[endpoints.SHOWN_EPOCHS.method])
+    def show_epochs() -> Response:
+        sealed = _body(endpoints.SHOWN_EPOCHS)
+        answer = take_shown_epoch(
+            sealed, engine=centre.engine, keys=centre.keys, entropy=centre.entropy, now=centre.clock.now()
+        )
+        return _answer(endpoints.SHOWN_EPOCHS, answer)
+
+    @calls.route(endpoints.SHOWN_RECEIPTS.path, methods=[endpoints.SHOWN_RECEIPTS.method])
+    def show_receipts() -> Response:
+        sealed = _body(endpoints.SHOWN_RECEIPTS)
+        answer = keep_proofs(sealed, engine=centre.engine, keys=centre.keys, now=centre.clock.now())
+        return _answer(endpoints.SHOWN_RECEIPTS, answer)
 
     @calls.route(endpoints.TREE_HEAD.path, methods=[endpoints.TREE_HEAD.method])
     def tree_head() -> Response:

@@ -18,6 +18,7 @@ from central.web.words import STATES, add_words
 from central.workflow.day_closings import day_closings
 from central.workflow.day_figures import DayFigures, day_figures
 from central.workflow.decide_registration import waiting_requests
+from central.workflow.decide_shown_epoch import waiting_cases
 from central.workflow.lost_history import shown_losses
 from sync_protocol.certificate import organisation_of
 from sync_protocol.days import local_day, parse_day
@@ -47,7 +48,7 @@ def operator_blueprint(centre: Centre) -> Blueprint:
         today = local_day(centre.clock.now())
         with read_transaction(centre.engine) as connection:
             newest = newest_given_day(connection)
-            losses = shown_losses(connection)
+            losses, lost_nodes = shown_losses(connection), waiting_cases(connection)
         day = _day_asked(default=_usual_day(today, newest))
         figures = day_figures(centre.engine, day, strip_end=max(day or today, newest or today))
         return render_template(
@@ -66,6 +67,7 @@ def operator_blueprint(centre: Centre) -> Blueprint:
             runs=len(figures.runs),
             issued=sum(run.issued for run in figures.runs),
             losses=losses,
+            lost_nodes=lost_nodes,
         )
 
     @pages.get("/operator/closings")

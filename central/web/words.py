@@ -7,6 +7,7 @@ from typing import Final
 
 from flask import Blueprint
 
+from central.domain.shown_epoch import ShownStanding
 from central.store.day_counts import CERTIFIED, NOT_RUN, WAITING
 from sync_protocol.days import VIETNAM, local_day
 from sync_protocol.errors import Code
@@ -19,6 +20,15 @@ STATES: Final = {
     VerdictState.ADMITTED.value: "Đã chấp nhận",
     VerdictState.QUARANTINED.value: "Giữ lại, chờ xử lý",
     VerdictState.REFUSED.value: "Bị từ chối",
+}
+# What stands between a shown epoch and its being taken up, and what to do.
+SHOWN_STANDINGS: Final = {
+    ShownStanding.PLAIN: "trung tâm từng cấp kỳ này trước khi khôi phục; không có gì mâu thuẫn",
+    ShownStanding.UNDECLARED: "trung tâm từng cấp kỳ này; chưa có kỳ sổ cái nào nói rằng lúc đó đã mất",
+    ShownStanding.UNPROVEN: "nút giữ tệp ghi danh do trung tâm ký, nhưng không còn lời xác nhận ghi danh",
+    ShownStanding.OTHER: "trung tâm từng cấp kỳ này, nhưng lịch sử ở đây khác với lời nút",
+    ShownStanding.FORKED: "trung tâm từng cấp kỳ này, nhưng nút đang có hai lịch sử ở đây",
+    ShownStanding.TAKEN: "một máy khác đã có kỳ này theo lời khác của trung tâm: chỉ một máy được tiếp tục",
 }
 # Table cells have room for a few words; the whole sentence and the cure stand beside the code's own row.
 _SHORT: Final = {

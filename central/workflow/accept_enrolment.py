@@ -85,7 +85,7 @@ def accept_enrolment(sealed: bytes, *, engine: Engine, keys: KeyRing, now: int) 
             at=now,
         )
         nodes.use_enrolment(connection, code_digest, request_digest=verified.digest, answer=signed, at=now)
-        feed.open_feed(connection, request.node, keys=keys, at=now)
+        feed.settle(connection, request.node, keys=keys, at=now)
         # A further node of a facility has to know the certificates that are registered already.
         tell_registrations(connection, known.facility, keys=keys, now=now)
         # Its keys stand in the lists of those it signs for, or who sign for it.

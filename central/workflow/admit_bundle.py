@@ -29,6 +29,7 @@ from central.store import bundles, crls, doses, facilities, ledger, nodes, trust
 from central.store.database import lock_ledger, read_transaction, write_transaction
 from central.store.key_store import KeyRing
 from central.store.trust import CertificateRole
+from central.workflow.answer_questions import answer_questions
 from central.workflow.append_bundle import CheckedBundle, append_bundle
 from central.workflow.carried_handovers import carried_handovers, hub_ground
 from central.workflow.chain_place import head_time_of, place_problem
@@ -186,6 +187,8 @@ def _check_content(
         is_handover = kind is BundleKind.DOSES
         handover = check_handover(verified, site=facility, engine=engine, now=now) if is_handover else None
         back = check_handed_back(verified, hub=facility, engine=engine) if kind is BundleKind.HANDED_BACK else None
+        is_asking = kind is BundleKind.QUESTIONS
+        asked = answer_questions(verified, engine=engine, registry=registry, now=now) if is_asking else None
     except ProtocolError as error:
         check_not_awaited(engine, verified.bundle, error.code, now=now)
         return CheckedBundle(verified, batch=None, closing=None, answers=(), refusal=error.code)
@@ -199,6 +202,7 @@ def _check_content(
         registration=registration,
         handover=handover,
         back=back,
+        asked=asked,
         carried=carried,
     )
 

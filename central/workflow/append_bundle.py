@@ -16,6 +16,7 @@ from central.store import bundles, closings, doses, ledger, ledger_epochs, nodes
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.store.ledger import StoredHead
+from central.workflow.answer_questions import AnsweredQuestions, tell_answers
 from central.workflow.carried_handovers import check_still_handed
 from central.workflow.chain_place import place_problem
 from central.workflow.publish_sets import current_catalogue
@@ -52,6 +53,7 @@ class CheckedBundle:
         refusal: the code with which the whole bundle is refused, or None.
         registration: the request for registration where it carries one that passed its checks, else None.
         handover, back: unsigned doses, or doses handed back, where it carries them and they passed, else None.
+        asked: what was answered where it carries questions, else None.
         carried: handovers that came along with a batch and are new.
     """
 
@@ -63,6 +65,7 @@ class CheckedBundle:
     registration: CheckedRegistration | None = None
     handover: ArrivedHandover | None = None
     back: ArrivedBack | None = None
+    asked: AnsweredQuestions | None = None
     carried: tuple[ArrivedHandover, ...] = ()
 
 
@@ -116,7 +119,14 @@ def append_bundle(
             head = TreeHead(epoch=newest.head.epoch, size=grown.size, root=grown.root, at=at)
             ledger.put_head(connection, StoredHead(head, sign_tree_head(head, keys.ledger)))
             bundles.put_seal(connection, envelope, digest=verified.digest)
-            nodes.move_head(connection, bundle.node, sequence=bundle.sequence, digest=verified.digest, at=now)
+            nodes.move_head(
+                connection,
+                bundle.node,
+                epoch=bundle.epoch,
+                sequence=bundle.sequence,
+                digest=verified.digest,
+                at=now,
+            )
         # The commit is behind us: the entry is durable, the receipt may leave.
         committed = True
         return answer
@@ -230,6 +240,8 @@ def _pass_on(
         take_handover(connection, checked.handover, ledger_index=index, keys=keys, at=at)
     if checked.back is not None:
         take_handed_back(connection, checked.back, ledger_index=index, keys=keys, at=at)
+    if checked.asked is not None:
+        tell_answers(connection, checked.asked, node=entry.node, ledger_index=index, keys=keys, at=at)
     if batch is not None and batch.manifest.for_node:
         for carried in checked.carried:
             take_handover(connection, carried, ledger_index=None, keys=keys, at=at)

@@ -3,8 +3,7 @@
 1. the base: the last head that no node contradicts, or the one that the operator names;
 2. the statement, signed by the ledger key, and the entry that marks it in the ledger itself;
 3. bundles that stand behind the base already get an answer that shows a head of the new epoch;
-4. every node's feed says it, with a number above all that a node can hold, and then says again what was put into it
-   since the base: a node may hold another item under the number that it had.
+4. from then on it is due to every node's feed, before anything else: see `feed.settle`.
 
 All of it is one transaction under the ledger lock. An epoch too many does no harm but costs bytes: nodes offer again
 what they hold receipts for, and get answers to it.
@@ -14,27 +13,23 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from central.store import bundles, feed, ledger, ledger_epochs, nodes
+from central.store import bundles, ledger, ledger_epochs, nodes
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.store.ledger import StoredHead
-from central.workflow.lost_history import open_losses, provable_head
+from central.workflow.lost_history import open_losses
 from sync_protocol.bundle import parse_bundle
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.feed import FeedKind
 from sync_protocol.ledger_entry import entry_leaf, epoch_entry, parse_entry
-from sync_protocol.ledger_epoch import EpochStep, LedgerEpoch, first_item_of, proven_from, sign_ledger_epoch
+from sync_protocol.ledger_epoch import EpochStep, LedgerEpoch, proven_from, sign_ledger_epoch
+from sync_protocol.limits import LEDGER_EPOCHS
+from sync_protocol.manifest import Checkpoint
 from sync_protocol.merkle import Tree
 from sync_protocol.receipt import build_receipt, verify_inclusion
 from sync_protocol.tree_head import TreeHead, sign_tree_head
-
-_LISTS: Final = (FeedKind.REGISTRATIONS, FeedKind.DELEGATIONS)
-# What is said by itself, or by its newest list alone.
-_TOLD: Final = frozenset({*_LISTS, FeedKind.LEDGER_EPOCH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,8 @@ def begin_ledger_epoch(
         engine, keys: of the centre.
         now: epoch seconds, UTC.
         base_size: the size from which on all that was ever signed may be lost; by default the newest head, or the
-            last one before the smallest head that a node shows and this ledger does not have.
+            last one before the smallest head that this ledger's key signed and this ledger does not have. Heads that
+            are only named count for nothing here.
         number: of the epoch, where the default (one more than any known) is known to be used up.
         without_evidence: declare it although no node has shown that anything is missing.
 
@@ -79,17 +75,20 @@ def begin_ledger_epoch(
         lock_ledger(connection)
         newest = ledger.newest_head(connection)
         assert newest is not None
-        losses = [lost.head for lost in open_losses(connection)]
+        shown = open_losses(connection)
+        losses = [lost.head for lost in shown]
         if not losses and not without_evidence:
             raise ProtocolError(Code.LEDGER_EPOCH, "ledger epoch: no node shows a head that is missing here")
         # (1)
-        smallest = min((head.size for head in losses), default=newest.head.size + 1)
+        # Anybody with a node's key may name a head that never was: only what our own key signed moves the base.
+        smallest = min((lost.head.size for lost in shown if lost.is_proven), default=newest.head.size + 1)
         size = min(newest.head.size, max(1, smallest - 1)) if base_size is None else base_size
         base = ledger.head_of_size(connection, size)
         if base is None:
             raise ProtocolError(Code.LEDGER_EPOCH, "ledger epoch: the ledger never had a head of this size")
         # A number that a node has seen, of an epoch that was lost itself, is not used twice.
-        used = max([ledger_epochs.current(connection), *(head.epoch for head in losses)])
+        current = ledger_epochs.current(connection)
+        used = max([current, *(lost.head.epoch for lost in shown if lost.is_proven or _is_likely(lost.head, current))])
         # (2)
         at = max(now, newest.head.at)
         statement = LedgerEpoch(
@@ -97,28 +96,19 @@ def begin_ledger_epoch(
         )
         signed = sign_ledger_epoch(statement, keys.ledger)
         tree = _mark(connection, statement, signed, index=newest.head.size, keys=keys)
-        ledger_epochs.drop_claims(connection, (head for head in losses if provable_head(connection, head) is not None))
+        # What was only named has been answered with this, whoever proves it still can: nothing nags for ever.
+        ledger_epochs.drop_claims(connection, losses)
         # (3)
         anew = _answer_anew(connection, statement, tree=tree, until=newest.head.size, keys=keys)
         # (4)
-        told = [row.code for row in nodes.list_nodes(connection)]
-        for node in told:
-            _tell(connection, node, statement, signed, keys=keys)
+        told = nodes.count_nodes(connection)
     # From here on every head, receipt and feed is one of the new epoch.
-    return BegunEpoch(statement.epoch, size, base.head.root.hex(), nodes=len(told), answered_anew=anew)
+    return BegunEpoch(statement.epoch, size, base.head.root.hex(), nodes=told, answered_anew=anew)
 
 
-def _tell(connection: Connection, node: str, statement: LedgerEpoch, signed: bytes, *, keys: KeyRing) -> None:
-    at = statement.step.at
-    again = [item for item in feed.bodies_since(connection, node, statement.step.base.at) if item.kind not in _TOLD]
-    # A node may hold a newer list than this one, of a time that was lost: the list here is what holds.
-    lists = [(kind, feed.newest_body(connection, node, kind)) for kind in _LISTS]
-    feed.begin_epoch(connection, node, signed, number=first_item_of(statement.epoch), keys=keys, at=at)
-    for kind, body in lists:
-        if body is not None:
-            feed.put_item(connection, node, kind, body, keys=keys, at=at)
-    for item in again:
-        feed.put_item(connection, node, item.kind, item.body, keys=keys, at=at)
+def _is_likely(claimed: Checkpoint, current: int) -> bool:
+    """Whether a head that is only claimed may be of an epoch that was lost: a lie uses up few numbers."""
+    return claimed.epoch <= current + LEDGER_EPOCHS
 
 
 def _mark(connection: Connection, statement: LedgerEpoch, signed: bytes, *, index: int, keys: KeyRing) -> Tree:

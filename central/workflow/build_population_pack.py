@@ -8,6 +8,7 @@ file that is given back is always whole, so that a stick cures whatever the feed
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,12 +34,13 @@ from sync_protocol.population import (
     sign_pack,
     verify_pack,
 )
-from sync_protocol.population_change import PopulationNews, build_change, encode_news
+from sync_protocol.population_change import PopulationNews, build_change, encode_news, parse_news
 from sync_protocol.sealing import Entropy, open_sealed, seal
 from sync_protocol.signed_set import SignedSet, sign_set
 
 # The envelope around a pack of the greatest size: header, wrapped key, tag.
 _ENVELOPE_BYTES = 1_024
+_AGAIN_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -171,6 +173,29 @@ def tell_pack_again(connection: Connection, node: str, *, keys: KeyRing, now: in
         return
     body = encode_news(PopulationNews(_opened(base, keys), is_whole=True))
     feed.put_item(connection, node, FeedKind.POPULATION, body, keys=keys, at=now)
+
+
+def tell_missed_pack(connection: Connection, node: str, *, held: int, keys: KeyRing, now: int) -> None:
+    """Puts a node's newest pack into its feed whole, where it says that it could not make it of what it was told.
+
+    In the caller's transaction, under the ledger lock. Where the last word was whole already it is said again after a
+    day: what a node refused for a reason of its own it would refuse at once again.
+
+    Args:
+        held: the version that the node holds, 0 for none.
+        keys: the centre's; the publisher key signs.
+        now: epoch seconds, UTC.
+    """
+    if held >= _version(connection, node):
+        return
+    last = feed.newest_of_kind(connection, node, FeedKind.POPULATION)
+    body = feed.newest_body(connection, node, FeedKind.POPULATION)
+    if last is not None and body is not None and now - last.at < _AGAIN_SECONDS and parse_news(body).is_whole:
+        return
+    # What was kept under a key that was replaced since opens no more: the next pack is built whole then, and the rest
+    # of the feed does not wait for it.
+    with suppress(ProtocolError):
+        tell_pack_again(connection, node, keys=keys, now=now)
 
 
 def _read(engine: Engine, node: str, *, whole: bool, anew: bool, keys: KeyRing) -> _Known:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection, Engine
 
 from central.domain.delegation import HeldDelegation, HubGround, check_handed, content_digest, ground_of
-from central.domain.node import KnownNode, NodeState
+from central.domain.node import KnownNode, require_in
 from central.store import delegations, handovers, nodes
 from central.store.database import read_transaction
 from central.workflow.take_handover import ArrivedHandover
@@ -130,11 +130,8 @@ def _arrived(connection: Connection, found: VerifiedHandover, node: KnownNode, *
 
 def _verified(connection: Connection, inner: bytes) -> tuple[VerifiedHandover, KnownNode]:
     unverified = parse_bundle(inner)
-    node = nodes.known_node(connection, unverified.claimed.node, epoch=unverified.claimed.epoch)
-    if node is None or node.state is NodeState.WAITING:
-        raise ProtocolError(Code.NODE_UNKNOWN, "batch.4: a handover of a node that is not enrolled")
-    if node.state is NodeState.DENIED:
-        raise ProtocolError(Code.NODE_DENIED, "batch.4: a handover of a node that is locked out")
+    known = nodes.known_node(connection, unverified.claimed.node, epoch=unverified.claimed.epoch)
+    node = require_in(known, what="batch.4, handover")
     return handover_of(verify_bundle(unverified, node.signing_key)), node
 
 

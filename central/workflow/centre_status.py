@@ -12,7 +12,20 @@ from central.store.nodes import NodeRow, list_nodes
 from central.store.published_sets import PublishedKind, newest_set
 from central.store.registry_people import count_people
 from central.store.tables import day_runs, health_certificates
+from central.workflow.decide_shown_epoch import waiting_cases
 from central.workflow.lost_history import ShownLoss, shown_losses
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNode:
+    """A node that showed an epoch which this centre has lost: where it stands, and why a person has to say so."""
+
+    node: str
+    facility: str
+    epoch: int
+    is_known: bool
+    standing: str
+    request: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,7 @@ class CentreStatus:
         last_run_day: day of the newest end-of-day run, or "".
         ledger_epoch: the epoch that the ledger is in.
         losses: heads that were shown, that are missing here, and that no epoch explains.
+        shown: epochs of nodes that nodes showed, that are not known here, and that wait for a person.
     """
 
     ledger_size: int
@@ -47,6 +61,7 @@ class CentreStatus:
     last_run_day: str
     ledger_epoch: int
     losses: tuple[ShownLoss, ...]
+    shown: tuple[ShownNode, ...]
 
 
 def centre_status(engine: Engine) -> CentreStatus | None:
@@ -77,6 +92,12 @@ def centre_status(engine: Engine) -> CentreStatus | None:
             last_run_day=last_day or "",
             ledger_epoch=ledger_epochs.current(connection),
             losses=shown_losses(connection),
+            shown=tuple(
+                ShownNode(
+                    one.stored.node, one.facility, one.stored.epoch, one.is_known, one.stored.standing.value, one.short
+                )
+                for one in waiting_cases(connection)
+            ),
         )
 
 

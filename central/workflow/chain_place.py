@@ -6,9 +6,10 @@ from sqlalchemy import Connection
 
 from central.domain import admission
 from central.domain.admission import PlaceError
-from central.domain.node import KnownNode
+from central.domain.node import KnownNode, NodeState
 from central.store import ledger
 from central.workflow.lost_history import check_provable, provable_head
+from central.workflow.take_up_epoch import reopened
 from sync_protocol.bundle import VerifiedBundle
 from sync_protocol.errors import Code
 from sync_protocol.manifest import Checkpoint
@@ -23,7 +24,7 @@ def place_problem(connection: Connection, verified: VerifiedBundle, node: KnownN
     """
     # SPEC 8 (6)
     try:
-        admission.check_place(verified, node)
+        _check_place(connection, verified, node)
     except PlaceError as error:
         bundle = verified.bundle
         held = ledger.digest_at(connection, node.code, epoch=bundle.epoch, sequence=bundle.sequence)
@@ -35,6 +36,20 @@ def place_problem(connection: Connection, verified: VerifiedBundle, node: KnownN
     if verified.bundle.known_head is not None:
         check_provable(connection, verified.bundle.known_head)
     return None
+
+
+def _check_place(connection: Connection, verified: VerifiedBundle, node: KnownNode) -> None:
+    """As `admission.check_place`; an epoch that was taken up after a restore leaves those before it open a while."""
+    bundle = verified.bundle
+    is_ended = bundle.epoch < node.head.epoch and node.state is NodeState.ENROLLED
+    open_ = reopened(connection, node.code, epoch=bundle.epoch) if is_ended else None
+    if open_ is None or bundle.sequence > open_.until:
+        admission.check_place(verified, node)
+        return
+    if bundle.sequence != open_.head.sequence + 1 or bundle.previous != open_.head.digest:
+        raise PlaceError(Code.NOT_NEXT, "bundle: is not the next of its ended epoch", head=open_.head)
+    if open_.names(bundle.sequence) not in (None, verified.digest):
+        raise PlaceError(Code.FORKED, "bundle: is none of those that ended its epoch", head=node.head)
 
 
 def head_time_of(connection: Connection, claimed: Checkpoint) -> int | None:

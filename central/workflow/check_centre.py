@@ -8,12 +8,14 @@ from sqlalchemy import Connection, Engine
 
 from central.domain.finding import Finding
 from central.store.database import read_transaction
+from central.workflow.check_answers import check_answers
 from central.workflow.check_delegations import check_delegations
 from central.workflow.check_epochs import check_epochs
 from central.workflow.check_feeds import check_feeds
 from central.workflow.check_ledger import check_ledger
 from central.workflow.check_ledger_epochs import check_ledger_epochs
 from central.workflow.check_passports import check_passports
+from central.workflow.check_shown_epochs import check_shown_epochs
 from central.workflow.check_trust import check_trust
 from central.workflow.check_verdict_changes import check_verdict_changes
 
@@ -44,7 +46,8 @@ def check_centre(engine: Engine) -> CheckReport:
         changed = check_verdict_changes(connection)
         trusted = check_trust(connection)
         handed = check_delegations(connection)
-        epochs = check_epochs(connection)
+        answered = check_answers(connection)
+        epochs = check_epochs(connection) + check_shown_epochs(connection)
     return CheckReport(
         entries=ledger.entries,
         bundles=ledger.bundles,
@@ -52,6 +55,7 @@ def check_centre(engine: Engine) -> CheckReport:
         certificates=passports.certificates,
         findings=(
             *(*findings, *ledger.findings, *declared, *passports.findings, *feeds, *changed, *trusted, *handed),
+            *answered,
             *epochs,
         ),
     )

@@ -12,6 +12,7 @@ from central.domain.node import NodeState
 from central.store import node_epochs, nodes
 from central.store.node_epochs import StoredEpochRequest
 from central.store.tables import enrolments
+from central.workflow.check_shown_epochs import begun_by_showing
 from sync_protocol.bundle import parse_bundle, verify_bundle
 from sync_protocol.errors import ProtocolError
 from sync_protocol.keys import PublicKey, key_id
@@ -25,7 +26,8 @@ def check_epochs(connection: Connection) -> list[Finding]:
     """Checks what ends and begins epochs.
 
     1. every request was signed by the node's key of the epoch that it ends;
-    2. every epoch begins behind an enrolment or a request that was granted, with the keys of that request;
+    2. every epoch begins behind an enrolment or a request that was granted, with the keys of that request, or was taken
+       up after a restore (`check_shown_epochs`);
     3. every bundle of a second history was signed by the node of its epoch and is not in the ledger, and a node with
        such bundles in its current epoch counts as forked.
     """
@@ -69,10 +71,10 @@ def _wrong_beginnings(
     accepted = select(enrolments.c.request_digest).where(enrolments.c.request_digest.is_not(None))
     enrolled = set(connection.execute(accepted).scalars())
     granted = {one.digest: one for one in requests if one.state is EpochState.GRANTED}
-    begun = set()
+    begun, shown = set(), begun_by_showing(connection)
     for (node, epoch), digest in nodes.enrolment_digests(connection).items():
         begun.add(digest)
-        if digest in enrolled:
+        if digest in enrolled or (node, epoch, digest) in shown:
             continue
         place, request = f"node {node}, epoch {epoch}", granted.get(digest)
         if request is None or (request.node, request.epoch + 1) != (node, epoch):

@@ -1,11 +1,14 @@
-"""Re-verifies the feeds: each item signed by a publisher key of ours for its node, numbered without a gap (I22)."""
+"""Re-verifies the feeds: each item signed by a publisher key of ours for its node, numbered without a gap (I22).
+
+And that a set which counts as told to a node is the newest of its kind there.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
 from central.domain.finding import Finding
-from central.store import feed, trust
+from central.store import feed, published_sets, trust
 from central.store.key_store import KeyRole
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.feed import FeedItem, verify_item
@@ -30,6 +33,12 @@ def check_feeds(connection: Connection) -> list[Finding]:
             seen[node] = max(seen[node], item.number)
         if (item.number, item.kind, item.at) != (stored.number, stored.kind, stored.at) or item.number != seen[node]:
             findings.append(Finding("I22", place, "the item is not what its row says, or not at its place"))
+    if not findings:
+        findings = [
+            Finding("I22", f"feed {node}", f"the newest {kind} counts as told and is not there")
+            for node, kind, content in published_sets.told_sets(connection)
+            if feed.newest_body(connection, node, feed.SET_KINDS[kind]) != content
+        ]
     return findings
 
 

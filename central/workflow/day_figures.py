@@ -14,10 +14,11 @@ from typing import Final
 from sqlalchemy import Engine
 
 from central.domain.node import NodeState
-from central.store import day_counts, day_runs
+from central.store import day_counts, day_runs, questions
 from central.store.database import read_transaction
 from central.store.day_counts import CERTIFIED, WAITING, NodeSign, RefusedBundle
 from central.store.day_runs import DayRun
+from central.store.questions import Asked
 from sync_protocol.days import day_end, day_start, parse_day
 from sync_protocol.verdict import VerdictState
 
@@ -57,6 +58,7 @@ class SiteDay:
         is_silent: none of its nodes sent anything on that day; never for all days together.
         last_heard_at: newest sign of life of any of its nodes, epoch seconds UTC, or None.
         troubled: codes of nodes that are forked or locked out.
+        asked: about how many people its nodes asked the population database on that day; none for all days together.
     """
 
     code: str
@@ -65,6 +67,7 @@ class SiteDay:
     is_silent: bool
     last_heard_at: int | None
     troubled: tuple[str, ...]
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +116,28 @@ def day_figures(engine: Engine, day: str | None, *, strip_end: str | None = None
         heard: frozenset[str] = frozenset()
         hours: list[int] = []
         refused: list[RefusedBundle] = []
+        asked: dict[str, Asked] = {}
         if day is not None:
             start, end = day_start(day), day_end(day)
             heard = day_counts.nodes_heard(connection, start=start, end=end)
             hours = day_counts.arrivals_by_hour(connection, start=start, end=end)
             refused = day_counts.refused_bundles(connection, start=start, end=end)
+            asked = questions.asked_by_facility(connection, start=start, end=end)
         replaced = day_counts.count_replaced(connection, day=day)
         strip = _strip(day_counts.count_days(connection, first=days_before(last), last=last), last) if last else ()
     by_site = {code: _figures(standings, code) for code in names}
     return DayFigures(
         day=day,
         sites=tuple(
-            _site(code, name, by_site[code], [sign for sign in signs if sign.facility == code], heard, day=day)
+            _site(
+                code,
+                name,
+                by_site[code],
+                [sign for sign in signs if sign.facility == code],
+                heard,
+                asked=asked.get(code, Asked()),
+                day=day,
+            )
             for code, name in names.items()
         ),
         total=_figures(standings, None),
@@ -163,7 +176,14 @@ def _figures(standings: list[day_counts.Standing], facility: str | None) -> Figu
 
 
 def _site(
-    code: str, name: str, figures: Figures, signs: list[NodeSign], heard: frozenset[str], *, day: str | None
+    code: str,
+    name: str,
+    figures: Figures,
+    signs: list[NodeSign],
+    heard: frozenset[str],
+    *,
+    asked: Asked,
+    day: str | None,
 ) -> SiteDay:
     times = [sign.last_heard_at for sign in signs if sign.last_heard_at is not None]
     return SiteDay(
@@ -173,6 +193,7 @@ def _site(
         is_silent=day is not None and not any(sign.node in heard for sign in signs),
         last_heard_at=max(times, default=None),
         troubled=tuple(sign.node for sign in signs if sign.state in _TROUBLED),
+        asked=asked,
     )
 
 

@@ -9,6 +9,7 @@ from central.store import node_epochs, nodes
 from central.store.database import lock_ledger, write_transaction
 from central.store.key_store import KeyRing
 from central.store.node_epochs import StoredEpochRequest
+from central.workflow.decide_shown_epoch import is_quiet
 from central.workflow.grant_epoch import grant_epoch, refuse_epoch
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.fields import readable
@@ -54,8 +55,7 @@ def decide_epoch(
         else:
             code = Code.EPOCH_REFUSED
             refuse_epoch(connection, stored, code=code, keys=keys, entropy=entropy, at=now, by=by, why=why)
-            is_quiet = not node_epochs.waiting_requests(connection, stored.node)
-            if is_quiet and not node_epochs.second_histories(connection, stored.node, epoch=stored.epoch):
+            if is_quiet(connection, stored.node, epoch=stored.epoch):
                 # Nothing contradicts the ledger, and nobody asks any more: the node goes on as it did.
                 nodes.set_state(connection, stored.node, NodeState.ENROLLED)
         decided = node_epochs.find_request(connection, digest)

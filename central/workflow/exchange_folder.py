@@ -3,7 +3,8 @@
 1. Every file is looked at; bundles are opened only to learn their order.
 2. Bundles are admitted node by node in the order of their chains, each as over the network. The answer is written,
    read back and compared before the next one is admitted.
-3. Of each node the newest request that its key signed is answered with a feed.
+3. Of each node the newest request that its key signed is answered with a feed: what the node said last is what it has,
+   also where it had more before.
 
 Nothing is remembered: the digest of a bundle finds its first answer, and a file that is there is not written again.
 Interrupted anywhere, the same call goes on; run twice, it changes nothing. What is refused stays where it lies.
@@ -23,10 +24,12 @@ from sqlalchemy import Engine
 from central.domain.ledger import LedgerTree
 from central.registry.registry import RegistryClient
 from central.store import bundles, feed, ledger, nodes
-from central.store.database import read_transaction
+from central.store.database import lock_ledger, read_transaction, write_transaction
 from central.store.key_store import KeyRing
 from central.workflow.admit_bundle import admit_bundle
+from central.workflow.build_population_pack import tell_missed_pack
 from central.workflow.give_feed import feed_file, judged_request
+from sync_protocol import limits
 from sync_protocol.bundle import parse_bundle
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.feed import FeedRequest
@@ -211,6 +214,7 @@ def _newest(
 ) -> list[tuple[FeedRequest, bytes]]:
     """The newest request of each node, with its digest; only what the node's key signed counts."""
     newest: dict[str, tuple[FeedRequest, bytes]] = {}
+    now = desk.now()
     for name, file in requests:
         data = folder.read(name)
         try:
@@ -221,14 +225,29 @@ def _newest(
             continue
         held = newest.get(asked.node)
         result.superseded += held is not None
-        if held is None or (asked.after, asked.at) > (held[0].after, held[0].at):
+        if held is None or _rank(asked, now=now) > _rank(held[0], now=now):
             newest[asked.node] = (asked, file.digest)
     return [newest[node] for node in sorted(newest)]
 
 
+def _rank(asked: FeedRequest, *, now: int) -> tuple[bool, int, int]:
+    """Which of two requests of a node counts: the greater rank.
+
+    A node that was restored, or lost items, asks for less than it did before: its later word counts, and of two of one
+    second the one that leaves out less. Whoever takes in an item twice passes over it; an item that is left out keeps
+    everything behind it away. What was signed by a clock that ran ahead stands behind all others.
+    """
+    return asked.at <= now + limits.CLOCK_AHEAD_SECONDS, asked.at, -asked.after
+
+
 def _give(folder: StickFolder, asked: FeedRequest, digest: bytes, desk: FolderDesk, result: FolderResult) -> None:
     """Writes the feed that a request asks for, unless the same one lies there."""
-    with read_transaction(desk.engine) as connection:
+    with write_transaction(desk.engine) as connection:
+        # What is due to the node is put into its feed first: the name of the file says how far the feed goes.
+        lock_ledger(connection)
+        feed.settle(connection, asked.node, keys=desk.keys, at=desk.now())
+        if asked.held_pack is not None:
+            tell_missed_pack(connection, asked.node, held=asked.held_pack, keys=desk.keys, now=desk.now())
         newest, head = feed.newest_number(connection, asked.node), ledger.newest_head(connection)
         opening = nodes.sealing_key_of(connection, asked.node)
     assert head is not None

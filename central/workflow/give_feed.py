@@ -1,7 +1,8 @@
 """Gives a node what follows in its feed: asked with the node's key, answered with pages that it alone can open.
 
 1. The request is judged without a lock: whoever is not the node costs the store one reading.
-2. Its nonce is used up, and everything that the answer needs is read, in one short transaction.
+2. Its nonce is used up, what is due to the node's feed is put there, and everything that the answer needs is read, in
+   one short transaction: the statement promises no version whose item is not there.
 3. The statement is signed and the pages are sealed with no connection held; how fast the node reads them is nobody's
    concern then.
 """
@@ -16,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, Engine
 
 from central.domain.ledger import LedgerTree
-from central.domain.node import NodeState
+from central.domain.node import require_in
 from central.store import feed, feed_requests, ledger, ledger_epochs, nodes
 from central.store.database import lock_ledger, read_transaction, write_transaction
 from central.store.key_store import KeyRing
 from central.store.published_sets import newest_versions
+from central.workflow.build_population_pack import tell_missed_pack
 from central.workflow.lost_history import provable_head
 from sync_protocol import limits
 from sync_protocol.chain_head import ChainHead
@@ -77,7 +79,7 @@ def give_feed(
     with write_transaction(engine) as connection:
         # The tree in memory is touched under this lock only, and locks come before rows.
         lock_ledger(connection)
-        answer = _read(connection, asked, tree=tree, now=now, most_bytes=limits.FEED_ANSWER_ITEMS_BYTES)
+        answer = _read(connection, asked, keys=keys, tree=tree, now=now, most_bytes=limits.FEED_ANSWER_ITEMS_BYTES)
         feed_requests.use_nonce(connection, asked.node, asked.nonce, at=answer.at)
     # (3)
     return list(_pages(answer, asked, keys=keys, entropy=entropy))
@@ -92,11 +94,7 @@ def judged_request(request: bytes, engine: Engine) -> FeedRequest:
     """
     message, asked = parse_request(request)
     with read_transaction(engine) as connection:
-        node = nodes.known_node(connection, asked.node, epoch=asked.epoch)
-    if node is None or node.state is NodeState.WAITING:
-        raise ProtocolError(Code.NODE_UNKNOWN, "feed request: no node of this code is enrolled")
-    if node.state is NodeState.DENIED:
-        raise ProtocolError(Code.NODE_DENIED, "feed request: the node is locked out")
+        node = require_in(nodes.known_node(connection, asked.node, epoch=asked.epoch), what="feed request")
     node.verified(asked.epoch, lambda key: verify_request(message, key))
     # Only the machine of the current epoch is answered: an older copy of it could not open the page anyway.
     if asked.epoch != node.head.epoch:
@@ -126,13 +124,11 @@ def feed_file(
     """
     with write_transaction(engine) as connection:
         lock_ledger(connection)
-        found = nodes.find_node(connection, node)
-        if found is None or found.state is NodeState.WAITING:
-            raise ProtocolError(Code.NODE_UNKNOWN, "node: is not enrolled")
-        if found.state is NodeState.DENIED:
-            raise ProtocolError(Code.NODE_DENIED, "node: is locked out")
-        asked = FeedRequest(node, found.epoch, after, at=now, nonce=b"", known=known)
-        answer = _read(connection, asked, tree=tree, now=now, most_bytes=_FILE_ITEMS_BYTES, most_items=_FILE_ITEMS)
+        epoch = require_in(nodes.known_node(connection, node, epoch=0), what="feed file").head.epoch
+        asked = FeedRequest(node, epoch, after, at=now, nonce=b"", known=known)
+        answer = _read(
+            connection, asked, keys=keys, tree=tree, now=now, most_bytes=_FILE_ITEMS_BYTES, most_items=_FILE_ITEMS
+        )
     return b"".join(framed(page) for page in _pages(answer, asked, keys=keys, entropy=entropy))
 
 
@@ -140,6 +136,7 @@ def _read(
     connection: Connection,
     asked: FeedRequest,
     *,
+    keys: KeyRing,
     tree: LedgerTree,
     now: int,
     most_bytes: int,
@@ -153,6 +150,11 @@ def _read(
     head, known = newest.head, _provable(connection, asked, now=now)
     row = nodes.known_node(connection, node, epoch=asked.epoch)
     assert row is not None
+    # What is said to a node never goes back, even if the machine's clock did.
+    at = max(now, head.at, feed_requests.said_until(connection, node))
+    feed.settle(connection, node, keys=keys, at=at)
+    if asked.held_pack is not None:
+        tell_missed_pack(connection, node, held=asked.held_pack, keys=keys, now=at)
     path: tuple[bytes, ...] = ()
     if known is not None and known.size < head.size:
         grown = tree.catch_up(head.size, lambda first: ledger.leaves_from(connection, first), root=head.root)
@@ -160,8 +162,7 @@ def _read(
     return _Answer(
         items=feed.items_after(connection, node, asked.after, most_items=most_items, most_bytes=most_bytes),
         newest_item=feed.newest_number(connection, node),
-        # What is said to a node never goes back, even if the machine's clock did.
-        at=max(now, head.at, feed_requests.said_until(connection, node)),
+        at=at,
         head=head.checkpoint,
         versions=newest_versions(connection, node),
         recipient=recipient,

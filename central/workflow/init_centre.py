@@ -33,7 +33,6 @@ from central.store.key_store import KeyRing, KeyRole, key_path, open_key_ring, w
 from central.store.ledger import StoredHead
 from central.store.trust import CertificateRole
 from central.workflow.publish_sets import COUNTRY, publish_catalogue, publish_trust_list
-from central.workflow.tell_sets import tell_sets
 from sync_protocol.certificate import Certificate
 from sync_protocol.enrolment_file import fingerprint
 from sync_protocol.ledger_entry import entry_leaf, genesis_entry
@@ -109,9 +108,6 @@ def init_centre(
         made = ledger.ledger_size(connection) == 0
         if made:
             _fill(connection, keys, material, catalogue=catalogue, days=config.set_days, now=now)
-        else:
-            # Sets that were published before there was a way to tell of them.
-            tell_sets(connection, keys=keys, at=now)
     return InitResult(
         made=made,
         fingerprint=fingerprint(keys.publisher.public_key),

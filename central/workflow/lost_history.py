@@ -13,13 +13,17 @@ from sqlalchemy import Connection, Engine
 
 from central.store import ledger, ledger_epochs, trust
 from central.store.database import read_transaction, write_transaction
-from central.store.key_store import KeyRole
+from central.store.key_store import KeyRing, KeyRole
 from central.store.ledger_epochs import LostHead
+from sync_protocol import cbor
 from sync_protocol.bundle import Bundle
+from sync_protocol.contact import verify_said
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.ledger_epoch import superseding
+from sync_protocol.limits import SHOWN_RECEIPTS, SHOWN_RECEIPTS_BYTES
 from sync_protocol.manifest import Checkpoint
 from sync_protocol.receipt import verify_inclusion
+from sync_protocol.sealing import open_sealed
 
 # After a restore other nodes, and the operator, bring back what a bundle needs: those that are heard within a day.
 AWAITED_SECONDS: Final = 86_400
@@ -100,19 +104,58 @@ def keep_claim(engine: Engine, named: Checkpoint, *, node: str, at: int) -> None
 
 
 def keep_proof(engine: Engine, receipt: bytes, *, at: int) -> bool:
-    """Takes a receipt of our own that somebody shows; says whether it proves that history was lost.
+    """Takes a receipt of our own that somebody shows, or what we said of our head at a contact; says whether it proves
+    that history was lost.
 
-    Whoever brings it needs no name: the ledger key has signed it.
+    Whoever brings it needs no name: the ledger key, or the publisher key, has signed it.
 
     Raises:
         ProtocolError: what `verify_inclusion` raises; nothing was kept.
     """
-    with write_transaction(engine) as connection:
-        verified = verify_inclusion(receipt, ledger_keys=trust.centre_public_keys(connection, KeyRole.LEDGER))
-        if _is_ours(connection, verified.head):
+    # Nothing is locked meanwhile: whoever shows what is not ours, or what is here, costs the store one reading.
+    with read_transaction(engine) as connection:
+        head, node = _shown_head(connection, receipt)
+        if _is_ours(connection, head):
             return False
-        ledger_epochs.put_lost_head(connection, verified.head, node=verified.entry.node, receipt=receipt, at=at)
+    with write_transaction(engine) as connection:
+        if _is_ours(connection, head):
+            return False
+        ledger_epochs.put_lost_head(connection, head, node=node, receipt=receipt, at=at)
         return True
+
+
+def _shown_head(connection: Connection, shown: bytes) -> tuple[Checkpoint, str]:
+    """The head that a receipt or a statement of ours shows, and whose it is. Raises ProtocolError."""
+    for key in trust.centre_public_keys(connection, KeyRole.PUBLISHER):
+        try:
+            statement = verify_said(shown, key)
+        except ProtocolError:
+            # It is no statement, or another key's: then it has to be a receipt.
+            continue
+        return statement.head, statement.node
+    verified = verify_inclusion(shown, ledger_keys=trust.centre_public_keys(connection, KeyRole.LEDGER))
+    return verified.head, verified.entry.node
+
+
+def keep_proofs(sealed: bytes, *, engine: Engine, keys: KeyRing, now: int) -> bytes:
+    """Takes receipts that a node shows, sealed; gives how many of them prove that history was lost, as CBOR.
+
+    Args:
+        sealed: the body as received, unverified.
+        engine, keys: of the centre.
+        now: epoch seconds, UTC.
+
+    Raises:
+        ProtocolError: codes of form, FIELD_INVALID, or what `keep_proof` raises for the first receipt that is not ours.
+        StoreError: the store is away or busy.
+    """
+    shown = cbor.decode(
+        open_sealed(sealed, keys.sealing, max_bytes=SHOWN_RECEIPTS_BYTES), max_bytes=SHOWN_RECEIPTS_BYTES
+    )
+    receipts = [item for item in shown if isinstance(item, bytes)] if isinstance(shown, list) else []
+    if not isinstance(shown, list) or not 0 < len(receipts) <= SHOWN_RECEIPTS or len(receipts) != len(shown):
+        raise ProtocolError(Code.FIELD_INVALID, f"shown receipts: a list of 1 to {SHOWN_RECEIPTS}")
+    return cbor.encode(sum(keep_proof(engine, receipt, at=now) for receipt in receipts))
 
 
 def open_losses(connection: Connection) -> list[LostHead]:

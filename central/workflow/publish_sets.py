@@ -1,4 +1,8 @@
-"""Publishes the versioned, signed sets, catalogue and trust list: one version more each, and news for every node."""
+"""Publishes the versioned, signed sets, catalogue and trust list: each version is due to every node.
+
+A node's feed gets it when the node asks next, or when anything else is put there (`feed.settle`), so that a publication
+costs the same for one node as for all stations of the country.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,6 @@ from central.store.database import lock_ledger
 from central.store.key_store import KeyRing, KeyRole
 from central.store.published_sets import PublishedKind, PublishedSet, newest_set, put_set
 from central.store.trust import AUTHORITY_ROLES, CertificateRole
-from central.workflow.tell_sets import tell_sets
 from sync_protocol import keys as public_keys
 from sync_protocol.catalogue import Catalogue, sign_catalogue, verify_catalogue
 from sync_protocol.catalogue_toml import catalogue_from_toml
@@ -29,13 +32,12 @@ def publish_catalogue(connection: Connection, text: str, *, keys: KeyRing, days:
     Raises:
         ProtocolError: FIELD_… where the file breaks a rule; nothing is published.
     """
-    # The feeds of all nodes grow with it: that lock comes before rows.
+    # Versions follow one another, and a node that asks meanwhile is told of this one or of the one before.
     lock_ledger(connection)
     version, expires_at = _next(connection, PublishedKind.CATALOGUE), now + days * DAY_SECONDS
     catalogue = catalogue_from_toml(text, version=version, issued_at=now, expires_at=expires_at)
     signed = sign_catalogue(catalogue, keys.publisher)
     put_set(connection, PublishedSet(PublishedKind.CATALOGUE, "", version, now, expires_at, signed))
-    tell_sets(connection, keys=keys, at=now)
     return version
 
 
@@ -46,7 +48,6 @@ def publish_trust_list(connection: Connection, *, keys: KeyRing, days: int, now:
     content = trust_list_content(connection, version=version, issued_at=now, expires_at=expires_at)
     signed = sign_trust_list(content, keys.publisher)
     put_set(connection, PublishedSet(PublishedKind.TRUST_LIST, "", version, now, expires_at, signed))
-    tell_sets(connection, keys=keys, at=now)
     return version
 
 

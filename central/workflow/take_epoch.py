@@ -12,7 +12,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine
 
 from central.domain.admission import PlaceError
-from central.domain.node import KnownNode, NodeState
+from central.domain.node import KnownNode, NodeState, require_in
 from central.domain.node_epoch import WAITING_KEPT, compare, may_grant_at_once
 from central.store import node_epochs, nodes
 from central.store.database import lock_ledger, write_transaction
@@ -52,11 +52,7 @@ def take_epoch(sealed: bytes, *, engine: Engine, keys: KeyRing, entropy: Entropy
     with write_transaction(engine) as connection:
         # Before the first row, as in every workflow that moves a node's chain.
         lock_ledger(connection)
-        node = nodes.known_node(connection, claimed.node, epoch=claimed.epoch)
-        if node is None or node.state is NodeState.WAITING:
-            raise ProtocolError(Code.NODE_UNKNOWN, "epoch request: no node of this code is enrolled")
-        if node.state is NodeState.DENIED:
-            raise ProtocolError(Code.NODE_DENIED, "epoch request: the node is locked out")
+        node = require_in(nodes.known_node(connection, claimed.node, epoch=claimed.epoch), what="epoch request")
         verified = verify_epoch_request(unverified, node.signing_key)
         # (2)
         stored = node_epochs.find_request(connection, verified.digest)

@@ -20,7 +20,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from central.domain.admission import PlaceError
-from central.domain.node import NodeState
+from central.domain.node import require_in
 from central.store import bundles, nodes
 from central.store.database import StoreError, read_transaction
 from central.store.spool import Spool, SpoolFile
@@ -101,11 +101,7 @@ class TransferDesk:
         """
         message, request = parse_transfer(ticket)
         with read_transaction(self.engine) as connection:
-            node = nodes.known_node(connection, request.node, epoch=request.epoch)
-        if node is None or node.state is NodeState.WAITING:
-            raise ProtocolError(Code.NODE_UNKNOWN, "transfer: no node of this code is enrolled")
-        if node.state is NodeState.DENIED:
-            raise ProtocolError(Code.NODE_DENIED, "transfer: the node is locked out")
+            node = require_in(nodes.known_node(connection, request.node, epoch=request.epoch), what="transfer")
         node.verified(request.epoch, lambda key: verify_transfer(message, key))
         if length != LENGTH_BYTES + len(ticket) + request.content_bytes:
             raise ProtocolError(Code.FIELD_INVALID, "transfer: the body is longer or shorter than it states")

@@ -7,6 +7,7 @@ node's items of a run and the note that it has them are one transaction; between
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, Engine
 
@@ -16,6 +17,9 @@ from central.store.key_store import KeyRing
 from central.store.tellings import Telling
 from sync_protocol.feed import FeedKind
 from sync_protocol.passports import IssuedCertificate, Passports, encode_passports, in_items
+
+# How many withdrawals one transaction tells: each may concern another node.
+_MOST_WITHDRAWN: Final = 50
 
 
 def tell_passports(engine: Engine, *, keys: KeyRing, now: int) -> int:
@@ -41,7 +45,9 @@ def tell_passports(engine: Engine, *, keys: KeyRing, now: int) -> int:
             # Somebody else may be at it too, and further than this.
             if tellings.told_until(connection, Telling.PASSPORTS) < run:
                 tellings.close_telling(connection, run)
-    return told + _tell_withdrawals(engine, keys=keys, now=now)
+    while withdrawn := _tell_withdrawals(engine, keys=keys, now=now):
+        told += withdrawn
+    return told
 
 
 def _tell_node(engine: Engine, run: int, node: str, *, keys: KeyRing, now: int) -> int:
@@ -61,10 +67,16 @@ def _tell_node(engine: Engine, run: int, node: str, *, keys: KeyRing, now: int) 
 
 
 def _tell_withdrawals(engine: Engine, *, keys: KeyRing, now: int) -> int:
+    with read_transaction(engine) as connection:
+        before = tellings.told_until(connection, Telling.WITHDRAWALS)
+        _, found = withdrawals.withdrawals_after(connection, before, limit=1)
+    if not found:
+        return 0
     with write_transaction(engine) as connection:
         lock_ledger(connection)
+        # Somebody else may be at it too, and further than this.
         before = tellings.told_until(connection, Telling.WITHDRAWALS)
-        last, found = withdrawals.withdrawals_after(connection, before)
+        last, found = withdrawals.withdrawals_after(connection, before, limit=_MOST_WITHDRAWN)
         for node, certificates in found.items():
             _put(connection, node, [_body(node, part) for part in in_items(certificates)], keys=keys, now=now)
         if found:

@@ -38,18 +38,30 @@ def tell_registrations(connection: Connection, facility: str, *, keys: KeyRing, 
     """
     # The numbers of a feed follow one another: whoever adds to it does so alone.
     lock_ledger(connection)
+    body, told = _untold(connection, facility, now=now)
+    for node in told:
+        feed.put_item(connection, node, FeedKind.REGISTRATIONS, body, keys=keys, at=now)
+    return len(told)
+
+
+def is_told(connection: Connection, facility: str, *, now: int) -> bool:
+    """Whether `tell_registrations` would tell nobody anything; for a look without the lock."""
+    return not _untold(connection, facility, now=now)[1]
+
+
+def _untold(connection: Connection, facility: str, *, now: int) -> tuple[bytes, list[str]]:
+    """The facility's list, encoded, and the nodes that have another one."""
     listed = registrations_of(connection, facility, now=now)
     body = encode_registrations(listed)
-    told = 0
+    untold = []
     for node in nodes.nodes_of(connection, facility):
         if node.state is NodeState.DENIED:
             continue
         last = feed.newest_body(connection, node.code, FeedKind.REGISTRATIONS)
         is_known = not listed.certificates if last is None else last == body
         if not is_known:
-            feed.put_item(connection, node.code, FeedKind.REGISTRATIONS, body, keys=keys, at=now)
-            told += 1
-    return told
+            untold.append(node.code)
+    return body, untold
 
 
 def registrations_of(connection: Connection, facility: str, *, now: int) -> Registrations:

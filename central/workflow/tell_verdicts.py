@@ -14,8 +14,9 @@ from central.store.verdict_changes import changes_after
 from sync_protocol.feed import FeedKind
 from sync_protocol.verdict_changes import VerdictChanges, encode_changes, in_items
 
-# How many changes one transaction tells: a turn's doses, and short enough for admissions not to wait.
+# How many changes one transaction tells, and to how many nodes: short enough for admissions not to wait.
 _MOST: Final = 3_000
+_MOST_TOLD: Final = 50
 
 
 def tell_verdicts(engine: Engine, *, keys: KeyRing, now: int) -> int:
@@ -39,20 +40,24 @@ def tell_verdicts(engine: Engine, *, keys: KeyRing, now: int) -> int:
 
 def _tell_some(engine: Engine, *, keys: KeyRing, now: int) -> int | None:
     with read_transaction(engine) as connection:
-        if not changes_after(connection, told_until(connection, Telling.VERDICTS), limit=1):
-            return None
+        before = told_until(connection, Telling.VERDICTS)
+        found = changes_after(connection, before, limit=_MOST, most_told=_MOST_TOLD)
+    if not found:
+        return None
+    # Numbered changes stay as they are, so what is said of them is encoded without the lock.
+    said = [
+        (concerned.told, encode_changes(VerdictChanges(concerned.node, tuple(part))))
+        for concerned, changes in found.items()
+        for part in in_items(changes)
+    ]
     with write_transaction(engine) as connection:
         # The numbers of a feed follow one another: whoever adds to it does so alone.
         lock_ledger(connection)
-        found = changes_after(connection, told_until(connection, Telling.VERDICTS), limit=_MOST)
-        items = 0
-        for concerned, changes in found.items():
-            for part in in_items(changes):
-                body = encode_changes(VerdictChanges(concerned.node, tuple(part)))
-                feed.put_item(connection, concerned.told, FeedKind.VERDICTS, body, keys=keys, at=now)
-                items += 1
-        if found:
-            last = max(change.number for changes in found.values() for change in changes)
-            note_told(connection, Telling.VERDICTS, last)
-        # From here on every node concerned has these changes in its feed.
-        return items
+        if told_until(connection, Telling.VERDICTS) != before:
+            # Somebody else is at it too, and was faster.
+            return 0
+        for node, body in said:
+            feed.put_item(connection, node, FeedKind.VERDICTS, body, keys=keys, at=now)
+        note_told(connection, Telling.VERDICTS, max(change.number for part in found.values() for change in part))
+    # From here on every node concerned has these changes in its feed.
+    return len(said)

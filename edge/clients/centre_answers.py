@@ -1,6 +1,6 @@
 """What came back over HTTP: the centre's answer, its refusal, or something that is not the centre.
 
-Bounded in bytes and in time: a page of a captive portal, an endless body or one that drips is given up.
+Bounded in bytes: a page of a captive portal or an endless body is given up. Time is `answer_patience`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import Final
 
 import requests
 
-from edge.clients.answer_patience import Patience
 from sync_protocol.api import NetworkError, NetworkFault, parse_problem
 from sync_protocol.endpoints import PROBLEM_BYTES, PROBLEM_MEDIA_TYPE, RETRY_AFTER_HEADER, Endpoint
 from sync_protocol.errors import ProtocolError
@@ -26,7 +25,7 @@ _LATER: Final = frozenset({429, 502, 503, 504})
 _PROXY_ASKS: Final = 407
 
 
-def require_answer(response: requests.Response, endpoint: Endpoint, *, silence_seconds: float) -> None:
+def require_answer(response: requests.Response, endpoint: Endpoint) -> None:
     """Raise NetworkError or RemoteProblem unless this is the head of the centre's answer to the call."""
     status = response.status_code
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -45,7 +44,7 @@ def require_answer(response: requests.Response, endpoint: Endpoint, *, silence_s
         )
     if media_type == PROBLEM_MEDIA_TYPE and status != _OK:
         try:
-            problem = parse_problem(read_answer(response, PROBLEM_BYTES, silence_seconds=silence_seconds))
+            problem = parse_problem(read_answer(response, PROBLEM_BYTES))
         except ProtocolError as error:
             raise not_the_centre("an answer that no centre of ours gives") from error
         raise problem
@@ -57,23 +56,16 @@ def not_the_centre(text: str) -> NetworkError:
     return NetworkError(text, try_again=True, fault=NetworkFault.NOT_THE_CENTRE)
 
 
-def as_it_comes(response: requests.Response, *, silence_seconds: float) -> Iterator[bytes]:
-    """The body in pieces as the socket gives them, never waiting for more than there is, never decompressing.
-
-    Raises:
-        NetworkError: it drips.
-    """
-    patience = Patience(silence_seconds)
+def as_it_comes(response: requests.Response) -> Iterator[bytes]:
+    """The body in pieces as the socket gives them, never waiting for more than there is, never decompressing."""
     while data := response.raw.read1(_CHUNK_BYTES, decode_content=False):
-        if patience.is_over(len(data)):
-            raise NetworkError("the answer only drips", try_again=True)
         yield data
 
 
-def read_answer(response: requests.Response, most_bytes: int, *, silence_seconds: float) -> bytes:
+def read_answer(response: requests.Response, most_bytes: int) -> bytes:
     """Read a body of at most so many bytes; a longer one is not the centre's."""
     found = bytearray()
-    for data in as_it_comes(response, silence_seconds=silence_seconds):
+    for data in as_it_comes(response):
         found += data
         if len(found) > most_bytes:
             raise not_the_centre("the answer is longer than any answer of the centre")

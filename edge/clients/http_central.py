@@ -30,6 +30,8 @@ from sync_protocol.endpoints import (
     ENROLMENTS,
     EPOCHS,
     FEED,
+    SHOWN_EPOCHS,
+    SHOWN_RECEIPTS,
     TRANSFERS,
     TREE_HEAD,
     TRUST_LIST,
@@ -47,16 +49,34 @@ SILENCE_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class Traffic:
-    """Bytes of HTTP that left and came: heads and bodies, without what TLS and the network add."""
+    """Bytes of HTTP that left and came: heads and bodies, without what TLS and the network add.
 
-    sent_bytes: int = 0
+    Attributes:
+        done_bytes: what left with requests that are over.
+        body: of the request that is on its way; another thread may look at how far it is.
+    """
+
+    done_bytes: int = 0
     received_bytes: int = 0
+    body: CountedBody | None = None
+
+    @property
+    def sent_bytes(self) -> int:
+        """What left up to now."""
+        body = self.body
+        return self.done_bytes + (0 if body is None else body.taken)
+
+    def note_body(self, body: bytes | CountedBody) -> None:
+        """Count the body of a request that is over."""
+        # In this order: who looks on in between sees less for a moment, never the same bytes twice.
+        self.body = None
+        self.done_bytes += body.taken if isinstance(body, CountedBody) else len(body)
 
     def note_heads(self, response: requests.Response) -> None:
         """Count the heads of a request and of its answer as they are written on the line."""
         asked = response.request
         line = f"{asked.method} {asked.path_url} HTTP/1.1"
-        self.sent_bytes += _head_bytes(line, asked.headers) + len("Host: \r\n") + len(asked.url or "")
+        self.done_bytes += _head_bytes(line, asked.headers) + len("Host: \r\n") + len(asked.url or "")
         self.received_bytes += _head_bytes(f"HTTP/1.1 {response.status_code} {response.reason}", response.headers)
 
 
@@ -70,7 +90,7 @@ class HttpCentral:
     Args:
         centre_url: "https://…" without a slash at the end, as enrolled.
         connect_seconds: how long to wait for a connection.
-        silence_seconds: how long to wait for the next byte.
+        silence_seconds: how long to wait for the next byte, and for all of them but what `answer_patience` allows.
         dead_seconds: how long what was sent may stay unconfirmed, where the platform counts that.
         anchors: PEM of `read_anchors`, the only authorities that are believed; b"" for the system's list.
 
@@ -130,6 +150,14 @@ class HttpCentral:
         """Hand in a sealed request for a new epoch; gives the unopened answer. Raises NetworkError, RemoteProblem."""
         return self._call(EPOCHS, request)
 
+    def show_epochs(self, showing: bytes) -> bytes:
+        """Show a restored centre what it signed; gives the unopened answer. Raises NetworkError, RemoteProblem."""
+        return self._call(SHOWN_EPOCHS, showing)
+
+    def show_receipts(self, receipts: bytes) -> bytes:
+        """Show receipts that the centre may have lost; gives its count. Raises NetworkError, RemoteProblem."""
+        return self._call(SHOWN_RECEIPTS, receipts)
+
     def tree_head(self) -> bytes:
         """The newest tree head, unverified. Raises NetworkError, RemoteProblem."""
         return self._call(TREE_HEAD, b"")
@@ -150,7 +178,7 @@ class HttpCentral:
         reader, pages = PageReader(), 0
         try:
             with self._asked(FEED, request, {}) as response:
-                require_answer(response, FEED, silence_seconds=self._timeouts[1])
+                require_answer(response, FEED)
                 for data in self._counted(response):
                     for page in reader.add(data):
                         pages += 1
@@ -181,13 +209,13 @@ class HttpCentral:
         if endpoint.request_type and isinstance(body, bytes):
             headers[DIGEST_HEADER] = hashlib.sha256(body).hexdigest()
         with self._asked(endpoint, body, headers) as response:
-            require_answer(response, endpoint, silence_seconds=self._timeouts[1])
-            answer = read_answer(response, endpoint.answer_bytes, silence_seconds=self._timeouts[1])
+            require_answer(response, endpoint)
+            answer = read_answer(response, endpoint.answer_bytes)
             self.traffic.received_bytes += len(answer)
             return answer
 
     def _counted(self, response: requests.Response) -> Iterator[bytes]:
-        for data in as_it_comes(response, silence_seconds=self._timeouts[1]):
+        for data in as_it_comes(response):
             self.traffic.received_bytes += len(data)
             yield data
 
@@ -198,6 +226,7 @@ class HttpCentral:
         """An answer whose body is still to be read; what goes wrong while it is read is translated too."""
         if len(body) > endpoint.request_bytes:
             raise ValueError("the request is larger than its endpoint allows")
+        self.traffic.body = body if isinstance(body, CountedBody) else None
         headers = {**headers, VERSION_HEADER: VERSION, "User-Agent": "hcvx-edge", "Accept-Encoding": "identity"}
         if endpoint.request_type:
             headers["Content-Type"] = endpoint.request_type
@@ -232,7 +261,7 @@ class HttpCentral:
                 f"the centre was not reached ({type(error).__name__})", try_again=True, is_cut=is_cut
             ) from error
         finally:
-            self.traffic.sent_bytes += body.taken if isinstance(body, CountedBody) else len(body)
+            self.traffic.note_body(body)
 
 
 class _Adapter(HTTPAdapter):

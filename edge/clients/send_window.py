@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from edge.clients.answer_patience import PatientAnswer
+from edge.clients.answer_patience import Patience, PatientAnswer
 from edge.clients.link_pace import LEAST_BYTES, MOST_BYTES, look, window_for
 from edge.clients.socket_options import Option, collect
 
@@ -30,6 +30,8 @@ if sys.platform == "linux":
 BLOCK_BYTES: Final = 1024
 # Between two looks at what is unconfirmed; at 50 kbit/s a packet takes 200 ms.
 _LOOK_MILLISECONDS: Final = 10
+# A link may be away for so many of the times that one wait may take before it must have made up for it.
+_WAITS: Final = 4
 # Whether the kernel says what is unconfirmed, so that its buffer needs no bound.
 IS_COUNTED: Final = sys.platform == "linux"
 
@@ -98,55 +100,81 @@ class CountedBody:
         return block
 
 
-def _wait_for_room(connection: socket.socket, count: int) -> None:
+def _wait_for_room(connection: socket.socket, count: int, patience: Patience | None) -> None:
     """Wait until so many bytes more may be unconfirmed.
 
     Raises:
         BrokenPipeError: the other side has closed; its answer may be there.
-        TimeoutError: nothing was confirmed for the time that the connection waits for anything.
+        TimeoutError: nothing was confirmed for the time that the connection waits for anything, or too little for
+            longer.
     """
     watch = select.poll()
     watch.register(connection, select.POLLRDHUP)
-    patience = connection.gettimeout()
+    longest = connection.gettimeout()
     before, since = -1, time.monotonic()
     while (unconfirmed := _unconfirmed(connection)) and unconfirmed + count > window_for(look(connection)):
         if watch.poll(_LOOK_MILLISECONDS):
             raise BrokenPipeError
         if unconfirmed != before:
             before, since = unconfirmed, time.monotonic()
-        elif patience is not None and time.monotonic() - since > patience:
+        elif longest is not None and time.monotonic() - since > longest:
             raise TimeoutError("nothing was confirmed")
+        if patience is not None and patience.is_over():
+            raise TimeoutError("the other side takes drops")
 
 
 def _unconfirmed(connection: socket.socket) -> int:
     return int.from_bytes(ioctl(connection, TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
-def _send(connection: socket.socket | None, send: Callable[[Any], None], data: Any) -> None:
-    if connection is None or not isinstance(data, bytes):
-        # The head, with which the connection is opened.
-        send(data)
-        return
-    collect(connection)
-    for start in range(0, len(data), BLOCK_BYTES):
-        block = data[start : start + BLOCK_BYTES]
-        if IS_COUNTED:
-            _wait_for_room(connection, len(block))
-        send(block)
+class _Taking:
+    """How long the other side may take to take what is sent; for one request."""
+
+    def __init__(self) -> None:
+        self._patience: Patience | None = None
+
+    def send(self, connection: socket.socket | None, send: Callable[[Any], None], data: Any) -> None:
+        """Hand bytes over in blocks, each when there is room. Raises TimeoutError, BrokenPipeError."""
+        if connection is None or not isinstance(data, bytes):
+            # The head, with which the connection is opened.
+            send(data)
+            return
+        longest = connection.gettimeout()
+        if self._patience is None and longest is not None:
+            self._patience = Patience(_WAITS * longest)
+        collect(connection)
+        for start in range(0, len(data), BLOCK_BYTES):
+            block = data[start : start + BLOCK_BYTES]
+            if self._patience is not None:
+                self._patience.start()
+            if IS_COUNTED:
+                _wait_for_room(connection, len(block), self._patience)
+            send(block)
+            if self._patience is not None:
+                self._patience.stop(len(block))
+                self._patience.start()
+                if self._patience.is_over():
+                    raise TimeoutError("the other side takes drops")
 
 
 class _Paced(HTTPConnection):
     response_class = PatientAnswer
 
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self._taking = _Taking()
+
+    def putrequest(self, *args: Any, **given: Any) -> None:
+        # What one request has used up of the patience is no matter of the next one.
+        self._taking = _Taking()
+        super().putrequest(*args, **given)
+
     def send(self, data: Any) -> None:
-        _send(self.sock, super().send, data)
+        self._taking.send(self.sock, super().send, data)
 
 
-class _PacedSecure(HTTPSConnection):
-    response_class = PatientAnswer
-
-    def send(self, data: Any) -> None:
-        _send(self.sock, super().send, data)
+class _PacedSecure(_Paced, HTTPSConnection):
+    """The same with TLS."""
 
 
 class PacedPool(HTTPConnectionPool):

@@ -52,7 +52,7 @@ WORDS: Final[Mapping[Waiting, Words]] = MappingProxyType(
         ),
         Waiting.IDENTITY_WAITING: Words(
             "Chưa xác thực với CSDLQG về dân cư",
-            "Bấm xác thực; nếu chưa có gói dữ liệu dân cư thì nhập gói.",
+            "Máy tự hỏi trung tâm khi liên lạc được; cần ngay thì bấm hỏi trung tâm.",
             "identity not checked yet",
         ),
         Waiting.DOSE_FACILITY: Words(

@@ -2,7 +2,8 @@
 
 Reading order: `errors` (what can go wrong), `key_file` (the passphrase and the data key), `lean_imports`, `database`
 (connections, pragmas, transactions), `migrations` and `schema` (how the tables came to be), then the tables: `audit`,
-`node_identity`, `sets`, `population`, `people`, `identity_checks`, `doses`, `imports`; of signing and exchange:
+`node_identity`, `sets`, `population`, `people`, `identity_checks`, `questions`,
+`doses`, `imports`; of signing and exchange:
 `passes`, `signed_leaves`, `bundles`, `receipts`, `ledger_epochs`, `verdicts`, `verdict_changes`,
 `health_certificates`, `standings` (where each dose is), `signing_queue`, `approvals`, `link` (contact with the
 centre), `exchanges` (their history and data), `stick_exports` and `carried` (what goes by stick), `feed` (what it

@@ -159,15 +159,6 @@ def open_passes(tables: Tables, approval_id: int) -> list[ApprovedPass]:
     return [ApprovedPass(row[0], row[1], row[2], tuple(json.loads(row[3]))) for row in rows]
 
 
-def begun_doses(tables: Tables, approval_id: int) -> list[int]:
-    """The doses of the passes of an approval that were begun, in the order of signing."""
-    rows = tables.execute(
-        "SELECT sequences FROM approved_passes WHERE approval_id = ? AND pass_id IS NOT NULL ORDER BY place",
-        (approval_id,),
-    )
-    return [int(sequence) for row in rows for sequence in json.loads(row[0])]
-
-
 def of_pass(tables: Tables, pass_id: int) -> Approval | None:
     """The approval under which a pass was begun, if it needed one."""
     row = tables.execute(

@@ -51,6 +51,8 @@ class Action(StrEnum):
     VISIT_RETURNED = "visit-returned"
     IDENTITY_CHECKED = "identity-checked"
     IDENTITY_VOUCHED = "identity-vouched"
+    IDENTITY_ASKED = "identity-asked"
+    IDENTITY_ANSWERED = "identity-answered"
     PASS_PREPARED = "pass-prepared"  # noqa: S105
     PASS_SIGNED = "pass-signed"  # noqa: S105
     PASS_SEALED = "pass-sealed"  # noqa: S105

@@ -232,6 +232,13 @@ def due_lines(tables: Tables, *, limit: int) -> list[BundleLine]:
     return [_line(row) for row in rows]
 
 
+def delivered_lines(tables: Tables, *, limit: int) -> list[BundleLine]:
+    """The newest of those that have a receipt, read over an index."""
+    where = f"b.state NOT IN ({_DUE}) AND {_NOT_LEFT}"
+    rows = tables.execute(f"{_LINE} WHERE {where} ORDER BY b.epoch DESC, b.sequence DESC LIMIT ?", (limit,))
+    return [_line(row) for row in rows]
+
+
 def _stored(row: Sequence[Any]) -> StoredBundle:
     return StoredBundle(
         epoch=row[0],

@@ -2,6 +2,9 @@
 
 Nothing here can be read or altered by this node: a row is bytes and their digest. What is kept is bounded in number, in
 bytes and in age, so that no stick fills the store; whoever is turned away here still has its own copy.
+
+Age is what passes between two times that the centre has signed: this machine's clock may jump by years, and what it
+lets go of may be the last copy on its way. Without a contact nothing grows old; number and bytes bound it then.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from edge.store import contacts
 from edge.store.database import Tables
 from sync_protocol.stick import UPWARD, StickFile, StickKind
 
@@ -34,12 +38,13 @@ class Kept(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CarriedFile:
-    """A file that is carried, without its bytes."""
+    """A file that is carried, without its bytes; `is_new` where it was never offered."""
 
     digest: bytes
     kind: StickKind
     place: int
     size_bytes: int
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,9 @@ def take(tables: Tables, file: StickFile, content: bytes, *, place: int, at: int
     if count >= CARRIED_FILES or weight + len(content) > CARRIED_BYTES:
         return Kept.NO_ROOM
     tables.execute(
-        "INSERT INTO carried (digest, kind, place, size_bytes, content, answers, taken_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (file.digest, file.kind, place, len(content), content, answers, at),
+        "INSERT INTO carried (digest, kind, place, size_bytes, content, answers, taken_at, known_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (file.digest, file.kind, place, len(content), content, answers, at, _signed_at(tables)),
     )
     return Kept.NEW
 
@@ -107,7 +112,8 @@ def waiting(tables: Tables, *, at: int, most: int, is_asked: bool = False) -> li
         is_asked: whether a person asks, so that no pause is kept.
     """
     rows = tables.execute(
-        f"SELECT digest, kind, place, size_bytes FROM carried WHERE kind IN ({_UP}) AND content IS NOT NULL"
+        f"SELECT digest, kind, place, size_bytes, tried_at IS NULL FROM carried WHERE kind IN ({_UP})"
+        " AND content IS NOT NULL"
         " AND (? OR tried_at IS NULL OR tried_at > ? OR tried_at <= ? - CASE code WHEN ? THEN ? ELSE ? END)"
         " ORDER BY tried_at IS NOT NULL, place, taken_at, digest LIMIT ?",
         (is_asked, at, at, NETWORK, _NETWORK_PAUSE_SECONDS, PAUSE_SECONDS, most),
@@ -118,7 +124,7 @@ def waiting(tables: Tables, *, at: int, most: int, is_asked: bool = False) -> li
 def for_stick(tables: Tables) -> list[CarriedFile]:
     """What goes to the next stick: what waits, for another carrier may have a network, and answers not yet written."""
     rows = tables.execute(
-        f"SELECT digest, kind, place, size_bytes FROM carried WHERE content IS NOT NULL"
+        f"SELECT digest, kind, place, size_bytes, tried_at IS NULL FROM carried WHERE content IS NOT NULL"
         f" AND (kind IN ({_UP}) OR written_at IS NULL) ORDER BY kind, place, taken_at, digest"
     )
     return [_file(row) for row in rows]
@@ -147,9 +153,12 @@ def note_written(tables: Tables, digests: Sequence[bytes], *, at: int) -> None:
     tables.conn.executemany("UPDATE carried SET written_at = ? WHERE digest = ?", [(at, digest) for digest in digests])
 
 
-def drop_old(tables: Tables, *, at: int) -> int:
-    """Let go of what is too old; returns how many files."""
-    return int(tables.execute("DELETE FROM carried WHERE taken_at <= ?", (at - CARRIED_SECONDS,)).rowcount)
+def drop_old(tables: Tables) -> int:
+    """Let go of what is too old by what the centre has signed; returns how many files."""
+    signed_at = _signed_at(tables)
+    # The first time that was signed after a file came: it is at least as old as what has passed since.
+    tables.execute("UPDATE carried SET aged_from = ? WHERE aged_from IS NULL AND known_at < ?", (signed_at, signed_at))
+    return int(tables.execute("DELETE FROM carried WHERE aged_from <= ?", (signed_at - CARRIED_SECONDS,)).rowcount)
 
 
 def is_waiting(tables: Tables, *, at: int) -> bool:
@@ -162,9 +171,15 @@ def drop_all(tables: Tables) -> int:
     return int(tables.execute("DELETE FROM carried").rowcount)
 
 
+def _signed_at(tables: Tables) -> int:
+    """The newest time that the centre has signed for this node, by the centre's clock; 0 before the first contact."""
+    contact = contacts.newest(tables)
+    return 0 if contact is None else contact.centre_at
+
+
 def _file(row: Sequence[object]) -> CarriedFile:
-    digest, kind, place, size_bytes = row
+    digest, kind, place, size_bytes, is_new = row
     assert isinstance(digest, bytes)
     assert isinstance(place, int)
     assert isinstance(size_bytes, int)
-    return CarriedFile(digest, StickKind(str(kind)), place, size_bytes)
+    return CarriedFile(digest, StickKind(str(kind)), place, size_bytes, is_new=bool(is_new))

@@ -103,6 +103,11 @@ def hard_floor(tables: Tables) -> int:
     return max(passes.latest_claim(tables), 0 if head is None else head.at, 0 if contact is None else contact.centre_at)
 
 
+def words(tables: Tables) -> int:
+    """Grows with each word of a person about the clock, and with its end: whoever goes by an older one asks anew."""
+    return int(tables.execute("SELECT count(*) + count(ended_at) FROM clock_overrides").fetchone()[0])
+
+
 def add_jump(tables: Tables, *, seen_at: int, before_at: int, after_at: int, seconds: int) -> Jump:
     """Keep a jump."""
     row = tables.execute(

@@ -53,9 +53,18 @@ class WaitingDose:
     dose: Dose
 
 
-_WAITING: Final = (
-    "FROM site_doses AS d JOIN site_handovers AS h ON h.handover_id = d.handover_id WHERE d.state = 'waiting'"
+# Versions `s` of a site's dose in a batch `l` that the centre refused once, and of which it has sent a receipt since.
+ADMITTED_LATE: Final = (
+    "FROM site_doses AS s JOIN delegated_leaves AS l ON l.handover_id = s.handover_id AND l.place = s.place"
+    " JOIN passes AS p ON p.pass_id = l.pass_id AND p.state = 'released'"
+    " JOIN bundles AS b ON b.pass_id = p.pass_id"
+    " JOIN receipts AS r ON r.epoch = b.epoch AND r.sequence = b.sequence AND r.outcome = 'admitted'"
 )
+# Free again by that refusal, and yet at the centre: such a dose waits for nobody's signature while the receipt holds.
+_FREE: Final = (
+    f"d.state = 'waiting' AND NOT EXISTS (SELECT 1 {ADMITTED_LATE} WHERE s.node = d.node AND s.sequence = d.sequence)"
+)
+_WAITING: Final = f"FROM site_doses AS d JOIN site_handovers AS h ON h.handover_id = d.handover_id WHERE {_FREE}"
 
 
 def known(tables: Tables, digest: bytes) -> bool:
@@ -151,7 +160,7 @@ def waiting(tables: Tables, node: str) -> list[WaitingDose]:
 def are_waiting(tables: Tables, doses: Sequence[Dose]) -> bool:
     """Whether all of these, of one node, wait here just as they are; compared as bytes, which costs least."""
     rows = tables.execute(
-        "SELECT sequence, dose FROM site_doses WHERE node = ? AND state = 'waiting'", (doses[0].node,)
+        f"SELECT d.sequence, d.dose FROM site_doses AS d WHERE d.node = ? AND {_FREE}", (doses[0].node,)
     )
     held = {row[0]: row[1] for row in rows}
     return all(held.get(dose.sequence) == encode_dose(dose) for dose in doses)

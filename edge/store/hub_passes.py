@@ -10,6 +10,7 @@ from typing import Any, Final
 from edge.domain.outbox import BundleState
 from edge.domain.pass_journal import PassState
 from edge.store.database import Tables
+from edge.store.hub_doses import ADMITTED_LATE
 from sync_protocol.verdict import Verdict
 
 
@@ -89,6 +90,22 @@ def is_delegated(tables: Tables, pass_id: int) -> bool:
     """Whether the leaves of a pass are doses of another site."""
     row = tables.execute("SELECT 1 FROM delegated_leaves WHERE pass_id = ? LIMIT 1", (pass_id,)).fetchone()
     return row is not None
+
+
+def node_of(tables: Tables, pass_id: int) -> str:
+    """The site's node whose doses are the leaves of a delegated pass."""
+    row = tables.execute("SELECT node FROM delegated_leaves WHERE pass_id = ? LIMIT 1", (pass_id,)).fetchone()
+    return str(row[0])
+
+
+def admitted_late(tables: Tables, node: str, sequences: Sequence[int]) -> list[tuple[int, bytes]]:
+    """The batches with any of these doses that were refused once and have a receipt now: (pass, answer), by number."""
+    rows = tables.execute(
+        f"SELECT DISTINCT l.pass_id, r.answer {ADMITTED_LATE}"
+        " WHERE s.node = ? AND s.sequence IN (SELECT value FROM json_each(?)) ORDER BY l.pass_id",
+        (node, json.dumps(list(sequences))),
+    )
+    return [(int(row[0]), bytes(row[1])) for row in rows]
 
 
 def passes_made(tables: Tables, *, limit: int) -> list[DelegatedPass]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from edge.store.database import Tables
 from edge.store.people import Person, PersonId, select
@@ -44,6 +45,12 @@ class Check:
     checked_by: str
 
 
+_SELECT: Final = (
+    "SELECT c.check_id, c.person_id, c.revision, c.state, c.source, c.reference, c.field, c.checked_at, c.checked_by"
+    " FROM identity_checks AS c "
+)
+
+
 def add_many(tables: Tables, results: Sequence[CheckResult], *, at: int, by: str) -> int:
     """Store results and make them the state of those people who have not changed since; return how many that were.
 
@@ -75,17 +82,32 @@ def due(tables: Tables, reference: str, *, limit: int) -> list[Person]:
     )
 
 
+def has(tables: Tables, person: Person, reference: str) -> bool:
+    """Whether this revision of a person was compared with this pack, whatever came after."""
+    row = tables.execute(
+        "SELECT 1 FROM identity_checks WHERE person_id = ? AND revision = ? AND reference = ? LIMIT 1",
+        (person.person_id, person.revision, reference),
+    ).fetchone()
+    return row is not None
+
+
 def newest(tables: Tables, person_id: PersonId) -> Check | None:
     """The newest check of this person's current revision, if there was one."""
     row = tables.execute(
-        "SELECT c.check_id, c.person_id, c.revision, c.state, c.source, c.reference, c.field, c.checked_at, "
-        "c.checked_by "
-        "FROM identity_checks AS c JOIN people AS p ON p.person_id = c.person_id AND p.revision = c.revision "
-        "WHERE c.person_id = ? ORDER BY c.check_id DESC LIMIT 1",
+        _SELECT + "JOIN people AS p ON p.person_id = c.person_id AND p.revision = c.revision"
+        " WHERE c.person_id = ? ORDER BY c.check_id DESC LIMIT 1",
         (person_id,),
     ).fetchone()
-    if row is None:
-        return None
+    return None if row is None else _check(row)
+
+
+def of_source(tables: Tables, source: EvidenceSource) -> Iterator[Check]:
+    """Every check with evidence from one source, in order, for `check`."""
+    for row in tables.execute(_SELECT + "WHERE c.source = ? ORDER BY c.check_id", (source,)):
+        yield _check(row)
+
+
+def _check(row: Sequence[Any]) -> Check:
     return Check(
         check_id=row[0],
         person_id=PersonId(row[1]),

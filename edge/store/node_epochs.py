@@ -72,6 +72,15 @@ class StoredAsk:
     missing: tuple[DoseRun, ...]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class GrantedAsk:
+    """A request that was granted, with the answer as it came and the key that opens it."""
+
+    request: bytes
+    answer: bytes
+    opening_key: ec.EllipticCurvePrivateKey
+
+
 @dataclass(frozen=True, slots=True)
 class LeftBundle:
     """A bundle of an ended epoch without a receipt; `new_place` is where what it carries is sealed again, or None."""
@@ -147,6 +156,16 @@ def all_asks(tables: Tables) -> list[StoredAsk]:
     """Every request, the oldest first."""
     rows = tables.execute(f"SELECT {_COLUMNS} FROM epoch_requests ORDER BY request_id").fetchall()
     return [_ask(row) for row in rows]
+
+
+def granted(tables: Tables, *, most: int) -> list[GrantedAsk]:
+    """The newest requests that were granted, in order, each with the answer."""
+    rows = tables.execute(
+        "SELECT request, answer, opening_key FROM epoch_requests WHERE state = 'granted'"
+        " ORDER BY request_id DESC LIMIT ?",
+        (most,),
+    ).fetchall()
+    return [GrantedAsk(row[0], row[1], load_private(row[2])) for row in reversed(rows)]
 
 
 def note_waiting(tables: Tables, request_id: int, *, at: int) -> None:

@@ -132,6 +132,17 @@ def confirm(tables: Tables, *, epoch: int, at: int) -> None:
     tables.execute("UPDATE node SET epoch = ?, enrolled_at = ? WHERE enrolled_at IS NULL", (epoch, at))
 
 
+def keep_answer(tables: Tables, answer: bytes) -> None:
+    """Keep the verified answer to the enrolment: what shows a centre that was restored that it said so."""
+    tables.execute("INSERT INTO enrolment_answers VALUES (1, ?)", (answer,))
+
+
+def enrolment_answer(tables: Tables) -> bytes:
+    """The answer to the enrolment as it was signed; b"" for a node that enrolled before it was kept."""
+    row = tables.execute("SELECT answer FROM enrolment_answers").fetchone()
+    return b"" if row is None else bytes(row[0])
+
+
 def begin_epoch(
     tables: Tables,
     identity: NodeIdentity,

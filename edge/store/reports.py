@@ -109,6 +109,16 @@ def report(tables: Tables, first_day: str, last_day: str) -> Report:
     )
 
 
+def hours(tables: Tables, day: str) -> Mapping[int, int]:
+    """Doses of one day by local hour; hours without any are left out."""
+    rows = tables.execute(
+        "SELECT number, sum(doses) FROM report_counts WHERE given_day = ? AND kind = 'hour' GROUP BY number"
+        " HAVING sum(doses) > 0",
+        (day,),
+    )
+    return {int(row[0]): int(row[1]) for row in rows}
+
+
 def lots(tables: Tables, first_day: str, last_day: str) -> list[LotUse]:
     """Each lot that was recorded or opened, by product and lot. Days are compared one by one: they do not even out."""
     span = (first_day, last_day)

@@ -27,6 +27,9 @@ from edge.store.migrations import (
     m0014_ledger_epochs,
     m0015_clock,
     m0016_exchanges,
+    m0017_questions,
+    m0018_carried_age,
+    m0019_enrolment_answers,
 )
 from edge.store.migrations.migration import Migration
 
@@ -47,6 +50,9 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     m0014_ledger_epochs.MIGRATION,
     m0015_clock.MIGRATION,
     m0016_exchanges.MIGRATION,
+    m0017_questions.MIGRATION,
+    m0018_carried_age.MIGRATION,
+    m0019_enrolment_answers.MIGRATION,
 )
 
 _STEPS = """

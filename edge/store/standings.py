@@ -12,6 +12,7 @@ from typing import Any, Final
 from edge.domain.day_figures import Standing
 from edge.domain.outbox import BundleState
 from edge.domain.signing_pass import Facts
+from edge.domain.waiting import identity_obstacle
 from edge.store.database import Tables
 from edge.store.people import PersonId
 from sync_protocol.days import day_start
@@ -50,6 +51,9 @@ LEFT JOIN verdict_changes AS c ON c.is_own = 1 AND c.sequence = d.sequence AND c
 LEFT JOIN held_doses AS o ON o.sequence = d.sequence
 LEFT JOIN taken_doses AS t ON t.sequence = d.sequence
 """
+# The day of a dose decides about it only while it could be signed: all others stand alike on every day.
+_SIGNABLE: Final = ", ".join(f"'{state}'" for state in IdentityState if identity_obstacle(state) is None)
+_DAY_THAT_MATTERS: Final = f"CASE WHEN s.stage = '' AND s.identity_state IN ({_SIGNABLE}) THEN s.given_day END"
 _KEY: Final = "given_day, product, lot, identity_state, is_late, is_correction, stage, verdict_state, verdict_code"
 
 
@@ -78,7 +82,7 @@ def verdict_state(tables: Tables, sequence: int) -> str:
 def kinds(
     tables: Tables, *, facility: str, now: int, first_day: str = "", last_day: str = "", product: str = ""
 ) -> Iterator[tuple[Standing, int]]:
-    """How many doses stand alike, for `count_kinds`: some rows for each day, however many doses it has.
+    """How many doses stand alike, for `count_kinds`: a few rows for each day with doses that could be signed.
 
     Args:
         now: epoch seconds UTC; a dose that claims to be given later is a kind of its own.
@@ -98,8 +102,8 @@ def kinds(
         # The same dose is counted below among those that are given at the beginning of its day.
         yield from_row((row[0], day_start(row[-1]), *row[2:]), facility), -1
     counted = tables.execute(
-        f"SELECT 0, s.given_day, {_COLUMNS}, sum(s.doses) FROM tallies AS s WHERE s.given_day BETWEEN ?1 AND ?2"
-        f" AND ?3 IN ('', s.product) GROUP BY s.given_day, {_COLUMNS}",
+        f"SELECT 0, min(s.given_day), {_COLUMNS}, sum(s.doses) FROM tallies AS s WHERE s.given_day BETWEEN ?1 AND ?2"
+        f" AND ?3 IN ('', s.product) GROUP BY {_DAY_THAT_MATTERS}, {_COLUMNS}",
         values,
     )
     for row in counted:

@@ -13,7 +13,6 @@ from edge.domain.outbox import DELIVERED
 from edge.store import bundles
 from edge.store.bundles import StoredBundle
 from edge.store.database import Tables
-from sync_protocol.sealing import sealed_digest
 from sync_protocol.stick import StickKind
 
 # The newest ones; older files on a stick are taken for somebody else's and stay there.
@@ -31,12 +30,17 @@ class StoredRequest:
     request: bytes
 
 
-def note_begun(tables: Tables, bundle: StoredBundle, *, at: int) -> None:
-    """Commit that the bytes are about to be on a stick: after this the centre may have them whatever happens."""
+def note_begun(tables: Tables, bundle: StoredBundle, *, digest: bytes, at: int) -> None:
+    """Commit that the bytes are about to be on a stick: after this the centre may have them whatever happens.
+
+    Args:
+        digest: of the sealed bytes.
+        at: epoch seconds UTC.
+    """
     bundles.note_export(tables, bundle)
     tables.execute(
         "INSERT INTO stick_exports VALUES (?, ?, ?, ?, NULL) ON CONFLICT DO NOTHING",
-        (sealed_digest(bundle.sealed), bundle.epoch, bundle.sequence, at),
+        (digest, bundle.epoch, bundle.sequence, at),
     )
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.domain.work_list import Wanted
-from edge.store import people
+from edge.store import people, questions
 from edge.store.database import Tables
 from edge.store.people import Person, PersonId
+from edge.store.questions import StoredQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class WorkRow:
         field: which field the newest check found to differ, or "".
         asked: whether this revision of the person was compared with a pack.
         since: epoch seconds; since when it stands so: the check, the change, or the centre's answer.
+        question: the newest question to the centre about this person as they are now, if there was one.
     """
 
     person: Person
@@ -43,6 +45,7 @@ class WorkRow:
     field: str
     asked: bool
     since: int
+    question: StoredQuestion | None
 
 
 def details(tables: Tables, wanted: Wanted, ids: Sequence[PersonId]) -> list[WorkRow]:
@@ -63,6 +66,7 @@ def details(tables: Tables, wanted: Wanted, ids: Sequence[PersonId]) -> list[Wor
             (wanted_ids,),
         )
     }
+    to_centre = questions.current(tables, ids)
     answered = _answered(tables, (dose.sequence for one in given.values() for dose in one if dose.returned_code))
     rows = []
     for person_id in ids:
@@ -72,7 +76,8 @@ def details(tables: Tables, wanted: Wanted, ids: Sequence[PersonId]) -> list[Wor
             since = max((answered.get(dose.sequence, 0) for dose in doses), default=0) or checked_at
         else:
             since = checked_at
-        rows.append(WorkRow(person, doses, field, asked=person_id in checks, since=since))
+        question = to_centre.get(person_id)
+        rows.append(WorkRow(person, doses, field, asked=person_id in checks, since=since, question=question))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Take what the centre sends of the site's doses and people: packs and their changes, verdicts, passports.
+"""Take what the centre sends of the site's doses and people: packs and their changes, answers, verdicts, passports.
 
 Each does what one item of the feed says, in the transaction that keeps the item.
 """
@@ -11,6 +11,7 @@ from edge.store.database import Tables
 from edge.store.node_identity import NodeIdentity
 from edge.store.population import PackGap, PackState
 from edge.workflow.exchange import ACTOR
+from edge.workflow.take_answers import take_answers
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.feed import FeedItem
 from sync_protocol.passports import parse_passports
@@ -52,6 +53,11 @@ def apply_population(tables: Tables, item: FeedItem, *, at: int) -> None:
     population.replace(tables, pack, at=at)
     details = f"{pack.people} people, {'whole' if news.is_whole else 'change'}"
     audit.append(tables, Action.PACK_IMPORTED, pack.reference, actor=ACTOR, at=at, details=details)
+
+
+def apply_answers(tables: Tables, item: FeedItem, *, at: int) -> None:
+    """Take what the centre answers about people who were asked about. ProtocolError: a code of form."""
+    take_answers(tables, item.body, item=item.number, at=at, actor=ACTOR)
 
 
 def apply_verdicts(tables: Tables, item: FeedItem, *, at: int) -> None:

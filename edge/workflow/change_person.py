@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.domain.identity import state_of_paper
+from edge.domain.identity import ASKABLE, state_of_paper
 from edge.domain.person_rules import judge_names
 from edge.domain.recordable import tidy
 from edge.domain.refusals import EdgeCode, RefusedError, refuse
@@ -10,6 +10,7 @@ from edge.store import audit, people
 from edge.store.database import Database, Tables
 from edge.store.people import Person, PersonId
 from edge.workflow.check_identity import ask_pack, keep_answer
+from edge.workflow.take_answers import recall_answers
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.identity import Recipient, check_recipient
 
@@ -78,4 +79,6 @@ def write_change(
     acts: list[audit.Act] = [(audit.Action.PERSON_CHANGED, f"person:{person_id}", f"revision {revision + 1}")]
     if asked is not None:
         acts.append(keep_answer(tables, changed, asked, at=at, by=by))
-    return changed, acts
+    elif state in ASKABLE:
+        recall_answers(tables, [changed], at=at, actor=by)
+    return people.get(tables, person_id) or changed, acts

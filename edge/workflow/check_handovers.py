@@ -15,6 +15,7 @@ from edge.store.delegated_signings import StoredSigning
 from edge.store.handovers import StoredHandover
 from edge.store.node_identity import NodeIdentity
 from edge.store.passes import StoredPass
+from edge.workflow.admitted_late import delegated_that_count
 from edge.workflow.take_signed import handed_doses, verify_signed
 from sync_protocol.bundle import parse_bundle
 from sync_protocol.dose import encode_dose
@@ -51,7 +52,10 @@ def delegated_findings(tables: Tables, stored: StoredPass, identity: NodeIdentit
     said: list[tuple[str, str]] = [("", "")] * stored.doses
     if receipt is not None and stored.state is PassState.SEALED:
         verified = verify_inclusion(receipt.answer, ledger_keys=[identity.ledger_key])
-        said = [(one.state.value, "" if one.code is None else one.code.value) for one in verified.verdicts]
+        counting = verified.verdicts
+        if len(counting) == stored.doses:
+            counting = tuple(delegated_that_count(tables, stored.pass_id, counting, identity=identity))
+        said = [(one.state.value, "" if one.code is None else one.code.value) for one in counting]
     if said != hub_passes.verdicts_of(tables, stored.pass_id):
         yield "the verdicts are not those of the receipt"
 

@@ -7,10 +7,11 @@ only for people who are new or were corrected.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge.domain.identity import ASKABLE, FIELD_OF_ANSWER, is_in_registry_scope, may_be_vouched, state_of_paper
+from edge.domain.questions import key_of
 from edge.domain.refusals import EdgeCode, refuse
 from edge.store import audit, identity_checks, people, population
 from edge.store.audit import Act
@@ -18,8 +19,9 @@ from edge.store.database import Database, Tables
 from edge.store.identity_checks import CheckResult
 from edge.store.people import Person, PersonId
 from edge.store.population import PackState, StoredPack
+from edge.workflow.take_answers import recall_answers
 from sync_protocol.identity import EvidenceSource, IdentityState, Recipient
-from sync_protocol.population import PackAnswer, PersonKey
+from sync_protocol.population import PackAnswer
 
 BATCH_PEOPLE: Final = 500
 
@@ -60,7 +62,7 @@ def check_identity(database: Database, *, at: int, by: str, limit: int = 200_000
             if not due:
                 return summary
             stored_pack = StoredPack(tables)
-            answers = [stored_pack.check(_person_key(person.recipient)) for person in due]
+            answers = [stored_pack.check(key_of(person.recipient)) for person in due]
             acts = _keep(tables, due, answers, reference=pack.reference, at=at, by=by)
             audit.append_many(tables, acts, actor=by, at=at)
         summary.answers.update(answers)
@@ -85,7 +87,7 @@ def ask_pack(tables: Tables, recipient: Recipient, *, at: int) -> Asked | None:
     pack = population.state(tables)
     if pack is None or at >= pack.expires_at:
         return None
-    return Asked(StoredPack(tables).check(_person_key(recipient)), pack.reference)
+    return Asked(StoredPack(tables).check(key_of(recipient)), pack.reference)
 
 
 def keep_answer(tables: Tables, person: Person, asked: Asked, *, at: int, by: str) -> Act:
@@ -107,12 +109,11 @@ def check_person(database: Database, person_id: PersonId, *, at: int, by: str) -
     with database.write_transaction() as tables:
         person = _known(tables, person_id)
         asked = ask_pack(tables, person.recipient, at=at) if person.identity_state in ASKABLE else None
-        newest = identity_checks.newest(tables, person_id)
-        if asked is None or (newest is not None and newest.reference == asked.reference):
+        if asked is None or identity_checks.has(tables, person, asked.reference):
             return person
         act = keep_answer(tables, person, asked, at=at, by=by)
         audit.append_many(tables, [act], actor=by, at=at)
-    return replace(person, identity_state=asked.answer.state)
+        return _known(tables, person_id)
 
 
 def vouch(database: Database, person_id: PersonId, *, at: int, by: str, revision: int | None = None) -> None:
@@ -160,8 +161,6 @@ def _keep(
         for person, answer in zip(asked, answers, strict=True)
     ]
     identity_checks.add_many(tables, results, at=at, by=by)
+    unknown = [one for one, answer in zip(asked, answers, strict=True) if answer is PackAnswer.UNKNOWN]
+    recall_answers(tables, unknown, at=at, actor=by)
     return [(audit.Action.IDENTITY_CHECKED, f"person:{result.person.person_id}", reference) for result in results]
-
-
-def _person_key(recipient: Recipient) -> PersonKey:
-    return PersonKey(recipient.number, recipient.name, sex=recipient.sex, birth_date=recipient.birth_date)

@@ -10,7 +10,7 @@
 8. each item of the feed (`check_feed`), and what is kept of certificates (`check_certificates`)
    and of passports and verdicts (`check_news`),
    and epochs of the ledger with the receipts that they took along (`check_ledger_epochs`), and of this node
-   (`check_node_epochs`);
+   (`check_node_epochs`), and questions about people with their answers (`check_questions`);
 9. doses that were handed over, as a site and as a hub (`check_handovers`);
 10. what the store derives from these (where each dose stands, and how many) is what follows from them.
 
@@ -51,6 +51,7 @@ from edge.workflow.check_handovers import delegated_findings, handover_findings
 from edge.workflow.check_ledger_epochs import epoch_findings
 from edge.workflow.check_news import news_findings
 from edge.workflow.check_node_epochs import node_epoch_findings
+from edge.workflow.check_questions import question_findings
 from sync_protocol.batch import Purpose, parse_batch, prepare_batch, verify_batch
 from sync_protocol.bundle import BatchBody, BundleKind, encode_batch_body, parse_bundle, verify_bundle
 from sync_protocol.columns import unpack_doses
@@ -126,6 +127,7 @@ def check_store(database: Database) -> CheckReport:
         found += [Finding(subject, what) for subject, what in news_findings(tables, identity)]
         found += [Finding(subject, what) for subject, what in epoch_findings(tables, identity)]
         found += [Finding(subject, what) for subject, what in node_epoch_findings(tables, identity)]
+        found += [Finding(subject, what) for subject, what in question_findings(tables)]
         # (9)
         found += [Finding(subject, what) for subject, what in handover_findings(tables, identity)]
         # (10)

@@ -48,13 +48,14 @@ class DayStatus:
     sent_again: int
 
 
-def day_status(database: Database, policy: Policy, *, now: int, day: str = "") -> DayStatus:
+def day_status(database: Database, policy: Policy, *, now: int, day: str = "", lines: int = 200) -> DayStatus:
     """Count everything in one snapshot.
 
     Args:
         policy: of the catalogue that holds.
         now: epoch seconds UTC.
         day: the local day of the injections, "today", or "" for all.
+        lines: how many bundles of the outbox are told at most.
 
     Raises:
         StoreError: NOT_ENROLLED before the enrolment file was read.
@@ -77,7 +78,7 @@ def day_status(database: Database, policy: Policy, *, now: int, day: str = "") -
                 standings.kinds(tables, facility=identity.facility, now=now, first_day=wanted, last_day=wanted), rules
             ),
             unsent=bundles.unsent(tables),
-            outbox=tuple(bundles.lines(tables)),
+            outbox=tuple(bundles.lines(tables, limit=lines)) if lines else (),
             open_pass=passes.open_pass(tables),
             signed_passes=passes.signed_passes(tables),
             link=link.state(tables),

@@ -95,6 +95,7 @@ def finish_enrolment(database: Database, api: CentralApi, *, at: int, by: str) -
         if asking.enrolled_at is not None:
             return asking
         node_identity.confirm(tables, epoch=answer.epoch, at=at)
+        node_identity.keep_answer(tables, data)
         if answer.first_dose > 1:
             # The centre holds doses of a store that was before this one; what was recorded since the request may carry
             # their numbers.

@@ -61,6 +61,17 @@ class ExchangeResult:
     problem: str = ""
     taken: int = 0
 
+    def and_then(self, later: ExchangeResult) -> ExchangeResult:
+        """Return what both runs brought together, as it stands after the later one."""
+        return ExchangeResult(
+            self.admitted + later.admitted,
+            self.refused + later.refused,
+            later.unsent,
+            self.bytes_sent + later.bytes_sent,
+            later.problem,
+            self.taken + later.taken,
+        )
+
 
 def exchange(
     database: Database,

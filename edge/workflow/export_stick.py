@@ -22,6 +22,8 @@ from edge.store import audit, bundles, carried, feed, link, node_identity, recei
 from edge.store.audit import Action
 from edge.store.database import Database, Tables
 from edge.store.stick_exports import StoredRequest
+from edge.workflow.ask_identity import ask_identity
+from edge.workflow.take_statement import missed_pack
 from sync_protocol import limits
 from sync_protocol.feed import NONCE_BYTES, FeedRequest, sign_request
 from sync_protocol.sealing import Entropy, sealed_digest
@@ -82,13 +84,23 @@ class ExportResult:
 
 
 def plan_export(database: Database, *, now: int, entropy: Entropy) -> list[Planned]:
-    """What an export would write now; a request for the feed is made and kept if one is needed and none is fresh."""
-    with database.write_transaction() as tables:
-        planned = list(_own(tables))
+    """What an export would write now.
+
+    A node that is alone asks by stick about the people whom no pack here knows, and for its feed: what is needed for
+    that is sealed and kept, where nothing of it is fresh.
+    """
+    with database.read() as tables:
         reached_at = link.state(tables).reached_at
-        if reached_at is None or not 0 <= now - reached_at < ONLINE_SECONDS:
+    is_alone = reached_at is None or not 0 <= now - reached_at < ONLINE_SECONDS
+    if is_alone:
+        ask_identity(database, at=now, by=SUBJECT, entropy=entropy)
+    # What is hashed here is hashed before anything is written: nobody who records a dose waits for it.
+    planned = list(_own(database))
+    if is_alone:
+        with database.write_transaction() as tables:
             request = _request(tables, now=now, entropy=entropy)
-            planned.append(Planned(Part.REQUEST, StickKind.REQUEST, request.digest, len(request.request)))
+        planned.append(Planned(Part.REQUEST, StickKind.REQUEST, request.digest, len(request.request)))
+    with database.read() as tables:
         planned += [
             Planned(
                 Part.OTHERS if one.kind in UPWARD else Part.ANSWERS, one.kind, one.digest, one.size_bytes, one.place
@@ -137,7 +149,7 @@ def export_stick(
             for one in planned:
                 bundle = bundles.find(tables, one.epoch, one.place) if one.part is Part.OWN else None
                 if bundle is not None:
-                    stick_exports.note_begun(tables, bundle, at=now())
+                    stick_exports.note_begun(tables, bundle, digest=one.digest, at=now())
         for one in planned:
             # (2) The bytes are read when they are needed: all together they may be more than the memory should hold.
             data = _bytes_of(database, one)
@@ -159,12 +171,16 @@ def export_stick(
     return ExportResult(result.written, result.there, size_bytes, taken_off)
 
 
-def _own(tables: Tables) -> Iterator[Planned]:
-    if bundles.due(tables) is None:
-        # Nothing waits, or nothing may leave now.
-        return
-    for line in bundles.due_lines(tables, limit=limits.STICK_FILES):
-        bundle = bundles.find(tables, line.epoch, line.sequence)
+def _own(database: Database) -> Iterator[Planned]:
+    """What of this node's own is due, read one by one: all together may be more than the memory should hold."""
+    with database.read() as tables:
+        if bundles.due(tables) is None:
+            # Nothing waits, or nothing may leave now.
+            return
+        lines = bundles.due_lines(tables, limit=limits.STICK_FILES)
+    for line in lines:
+        with database.read() as tables:
+            bundle = bundles.find(tables, line.epoch, line.sequence)
         assert bundle is not None
         digest = sealed_digest(bundle.sealed)
         yield Planned(Part.OWN, StickKind.BUNDLE, digest, len(bundle.sealed), place=line.sequence, epoch=line.epoch)
@@ -177,7 +193,9 @@ def _request(tables: Tables, *, now: int, entropy: Entropy) -> StoredRequest:
     if newest is not None and newest.after == after and 0 <= now - newest.made_at < REQUEST_SECONDS:
         return newest
     nonce, known = entropy.token(NONCE_BYTES), receipts.known_head(tables)
-    asked = FeedRequest(identity.node, identity.epoch, after, at=now, nonce=nonce, known=known)
+    asked = FeedRequest(
+        identity.node, identity.epoch, after, at=now, nonce=nonce, known=known, held_pack=missed_pack(tables)
+    )
     signed = sign_request(asked, KeySigner(identity.node_key))
     made = StoredRequest(hashlib.sha256(signed).digest(), after, now, signed)
     stick_exports.add_request(tables, made)

@@ -82,7 +82,7 @@ def import_stick(
         StoreError: the store.
     """
     with database.write_transaction() as tables:
-        carried.drop_old(tables, at=now())
+        carried.drop_old(tables)
         identity = node_identity.get(tables)
     with open_stick(root, write=False) as folder:
         reading = _Reading(database, folder, identity, now=now, by=by)

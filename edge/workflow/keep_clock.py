@@ -42,12 +42,14 @@ class Held:
         offset: of the override that is in force, or 0.
         floor: the working time is not before this, and from the look on it runs with the steady time.
         is_behind: whether it is the floor that holds the working time up.
+        words: what people had said of the clock by then, as `clock_marks.words` counts it.
     """
 
     look: Look
     offset: int
     floor: int
     is_behind: bool
+    words: int
 
     def working(self, now: Look) -> int:
         """The working time at a later moment of the same run."""
@@ -62,8 +64,10 @@ def note_look(tables: Tables, seen: Look, *, before: Held | None) -> Held:
         seen: the look.
         before: what this run of the program went by, or None at its start.
     """
-    # (1) What has run on since the floor was read is not lost while nothing but the floor is known.
-    carried = before.floor + _passed(before.look, seen) if before is not None and before.is_behind else 0
+    # (1) What has run on since the floor was read is not lost while nothing but the floor is known: not what a person
+    # has said meanwhile, perhaps in another process of this node.
+    is_alone = before is not None and before.is_behind and before.words == clock_marks.words(tables)
+    carried = before.floor + _passed(before.look, seen) if before is not None and is_alone else 0
     in_force = clock_marks.override(tables)
     offset = 0 if in_force is None else in_force.seconds
     floor = max(clock_marks.floor(tables), carried)
@@ -227,7 +231,7 @@ def _mark(tables: Tables, seen: Look, *, offset: int, floor: int) -> Held:
     behind = is_behind(ClockFacts(seen.machine_at, offset=offset, floor=floor))
     working = working_time(seen.machine_at, offset=offset, floor=floor)
     clock_marks.put_mark(tables, Mark(seen.machine_at, working, behind))
-    return Held(seen, offset, floor, behind)
+    return Held(seen, offset, floor, behind, clock_marks.words(tables))
 
 
 def _passed(before: Look, seen: Look) -> int:

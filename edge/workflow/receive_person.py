@@ -206,7 +206,6 @@ def _registry_says(tables: Tables, recipient: Recipient, *, at: int) -> list[Fin
 
 def _checked(tables: Tables, person: Person, *, at: int, by: str) -> list[audit.Act]:
     asked = ask_pack(tables, person.recipient, at=at) if person.identity_state in ASKABLE else None
-    newest = identity_checks.newest(tables, person.person_id)
-    if asked is None or (newest is not None and newest.reference == asked.reference):
+    if asked is None or identity_checks.has(tables, person, asked.reference):
         return []
     return [keep_answer(tables, person, asked, at=at, by=by)]

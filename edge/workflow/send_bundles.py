@@ -30,8 +30,10 @@ from sync_protocol.transfer import (
     sign_transfer,
 )
 
-# Tries in a row that fail, or after which the centre holds no more than before.
+# Tries in a row that fail, or after which the centre holds hardly more than before.
 _FUTILE_TRIES: Final = 3
+# A try that brings the centre less than this is one of them: a packet that arrives brings more.
+_LEAST_STEP_BYTES: Final = 256
 _GAP: Final = NetworkFault.UNREACHED
 # What may be on its way when a connection breaks; the window of a slow link is less.
 UNSURE_BYTES: Final = 8 * 1024
@@ -93,8 +95,9 @@ class Sending:
             ]
             stated = held
             self._tell(held)
-            if sum(held) > best:
-                best, futile = sum(held), 0
+            step, best = sum(held) - best, max(best, sum(held))
+            if step >= _LEAST_STEP_BYTES:
+                futile = 0
             elif starts is not None:
                 futile += 1
                 if futile > _FUTILE_TRIES:

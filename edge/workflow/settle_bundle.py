@@ -13,9 +13,10 @@ from edge.store.audit import Action
 from edge.store.bundles import StoredBundle
 from edge.store.database import Database, Tables
 from edge.store.node_identity import NodeIdentity
-from edge.workflow.admitted_late import hold_admitted, verdicts_that_count
+from edge.workflow.admitted_late import delegated_that_count, hold_admitted, verdicts_that_count
 from edge.workflow.hand_over import take_back_refused
 from edge.workflow.sign_delegated import wait_again
+from edge.workflow.take_answers import take_receipt
 from sync_protocol.bundle import Bundle, parse_bundle, verify_bundle
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.ledger_epoch import FIRST_EPOCH, EpochStep, proven_from, superseding
@@ -113,7 +114,9 @@ def settle_bundle(
     if refusal is None:
         _keep_verdicts(tables, due, receipt)
         audit.append(tables, Action.BUNDLE_RECEIPTED, subject_of(due), actor=actor, at=at)
-        return bundles.move(tables, due, BundleEvent.RECEIPT)
+        state = bundles.move(tables, due, BundleEvent.RECEIPT)
+        take_receipt(tables, due.epoch, due.sequence, at=at, actor=actor)
+        return state
     take_back_refused(tables, due, actor=actor, at=at, code=refusal.value)
     wait_again(tables, due, actor=actor, at=at, code=refusal.value)
     if due.pass_id is not None and not _is_released(tables, due.pass_id):
@@ -140,7 +143,9 @@ def _keep_verdicts(tables: Tables, due: StoredBundle, receipt: VerifiedReceipt) 
         _hold_admitted(tables, due.pass_id)
         return
     if due.pass_id is not None and hub_passes.is_delegated(tables, due.pass_id):
-        hub_passes.keep_verdicts(tables, due.pass_id, receipt.verdicts)
+        identity = node_identity.get(tables)
+        said = delegated_that_count(tables, due.pass_id, receipt.verdicts, identity=identity)
+        hub_passes.keep_verdicts(tables, due.pass_id, said)
     elif due.pass_id is not None:
         leaves = passes.leaves(tables, due.pass_id)
         said = verdicts_that_count(tables, leaves, receipt.verdicts, identity=node_identity.get(tables))

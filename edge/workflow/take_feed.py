@@ -17,15 +17,15 @@ from typing import Final, Protocol
 from edge.store import audit, contacts, feed, link, node_identity, receipts
 from edge.store.audit import Action
 from edge.store.database import Database, Tables
-from edge.workflow.apply_news import apply_passports, apply_population, apply_verdicts
+from edge.workflow.apply_news import apply_answers, apply_passports, apply_population, apply_verdicts
 from edge.workflow.apply_registrations import apply_registrations
 from edge.workflow.apply_sets import apply_catalogue, apply_trust_list
 from edge.workflow.exchange import ACTOR, note_unreached
 from edge.workflow.obey_ledger_epoch import apply_ledger_epoch
 from edge.workflow.take_handover import apply_delegations, apply_unsigned_doses
 from edge.workflow.take_signed import apply_handed_back, apply_signed_doses
-from edge.workflow.take_statement import Asked, evidence_of, note_missing, take_statement
-from sync_protocol.api import CentralApi, NetworkError
+from edge.workflow.take_statement import Asked, evidence_of, missed_pack, note_missing, take_statement
+from sync_protocol.api import CentralApi, NetworkError, RemoteProblem
 from sync_protocol.errors import Code, ProtocolError
 from sync_protocol.feed import NONCE_BYTES, FeedItem, FeedKind, FeedRequest, opening_keys_of, sign_request
 from sync_protocol.feed_page import LENGTH_BYTES, FeedPage, open_page, split_file
@@ -56,6 +56,7 @@ APPLIERS: Final[Mapping[FeedKind, Applier]] = MappingProxyType(
         FeedKind.VERDICTS: apply_verdicts,
         FeedKind.PASSPORTS: apply_passports,
         FeedKind.LEDGER_EPOCH: apply_ledger_epoch,
+        FeedKind.ANSWERS: apply_answers,
     }
 )
 
@@ -83,9 +84,18 @@ def fetch_feed(
         ProtocolError: the centre refuses, or what came does not verify; what was taken before stays taken.
         StoreError: the store.
     """
-    result = FeedResult()
+    result, tells_pack = FeedResult(), True
     while True:
-        found, is_moving = _fetch_answer(database, central, now=now, entropy=entropy, appliers=appliers)
+        try:
+            found, is_moving = _fetch_answer(
+                database, central, now=now, entropy=entropy, appliers=appliers, tells_pack=tells_pack
+            )
+        except RemoteProblem as problem:
+            if problem.code is not Code.FIELD_UNKNOWN or not tells_pack:
+                raise
+            # A centre of before a request told of the pack: it is asked as it knows it.
+            tells_pack = False
+            continue
         result = FeedResult(result.taken + found.taken, found.left)
         if not is_moving or not found.left:
             return result
@@ -168,6 +178,7 @@ def _fetch_answer(
     now: Callable[[], int],
     entropy: Entropy,
     appliers: Mapping[FeedKind, Applier],
+    tells_pack: bool,
 ) -> tuple[FeedResult, bool]:
     """One request and its pages, each taken as it comes; whether anything new came, besides."""
     with database.read() as tables:
@@ -175,7 +186,10 @@ def _fetch_answer(
         after = feed.newest_number(tables)
         # The nonce is new for each try: a request whose answer was lost is not answered again.
         asked = Asked(entropy.token(NONCE_BYTES), receipts.known_head(tables))
-    request = FeedRequest(identity.node, identity.epoch, after, at=now(), nonce=asked.nonce, known=asked.known)
+        pack = missed_pack(tables) if tells_pack else None
+    request = FeedRequest(
+        identity.node, identity.epoch, after, at=now(), nonce=asked.nonce, known=asked.known, held_pack=pack
+    )
     signed = sign_request(request, KeySigner(identity.node_key))
     result, received, pages = FeedResult(), 0, 0
     try:

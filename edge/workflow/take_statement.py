@@ -89,6 +89,13 @@ def note_missing(tables: Tables, *, at: int) -> None:
         contacts.note_missing(tables, said={ITEMS: newest.newest_item, **newest.versions}, held=_held(tables), at=at)
 
 
+def missed_pack(tables: Tables) -> int | None:
+    """The version of the population pack held, 0 for none, where a newer one was stated and no item of the feed is to
+    come any more: it was refused, or did not fit to the one held. None where nothing is missed."""
+    missing = {one.what for one in contacts.missing(tables)}
+    return _held(tables)[_POPULATION] if _POPULATION in missing and ITEMS not in missing else None
+
+
 def evidence_of(tables: Tables, page: FeedPage) -> bytes:
     """A statement that contradicts what was signed before, beside the one that was held: CBOR, for a person."""
     before, stated = contacts.newest(tables), page.stated

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from edge.domain.clock_sanity import ClockFinding, Look, find_jump
+from edge.store import clock_marks
 from edge.store.database import Database
 from edge.workflow.keep_clock import Held, clock_findings, end_clock, note_look, set_clock
 
@@ -58,11 +59,13 @@ class WorkingClock:
     def look(self) -> None:
         """Compare the clock with the latest look; keep it if a minute has passed or something is odd.
 
+        A person may have set the time in another process of this node: that holds here from this look on.
+
         Not inside a transaction. Raises StoreError; what is held stays as it was.
         """
         with self._lock:
             seen, held = self._seen(), self._held
-            if held is not None and not self._is_due(held.look, seen):
+            if held is not None and not self._is_due(held.look, seen) and not self._is_told(held):
                 return
             with self._database.write_transaction() as tables:
                 self._held = note_look(tables, seen, before=held)
@@ -95,3 +98,7 @@ class WorkingClock:
     def _is_due(self, before: Look, seen: Look) -> bool:
         passed = seen.machine_at - before.machine_at
         return not 0 <= passed < LOOK_SECONDS or find_jump(before, seen, same_run=True) is not None
+
+    def _is_told(self, held: Held) -> bool:
+        with self._database.read() as tables:
+            return clock_marks.words(tables) != held.words

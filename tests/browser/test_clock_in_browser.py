@@ -55,6 +55,27 @@ def test_a_person_says_what_day_it_is_by_keyboard(tmp_path: Path, clinic: Clinic
         assert node.clock.now() == day_start("2022-04-17") + 8 * 3_600 + 5 * 60
 
 
+def test_the_facts_of_the_header_share_one_line_also_without_network_and_with_a_wrong_clock(
+    tmp_path: Path, clinic: Clinic, browser: Browser
+) -> None:
+    with clinic.database.write_transaction() as tables:
+        link.note_failed(tables, at=NOW, code="forked", jitter=0.5)
+    WorkingClock(clinic.database, TickingClock(NOW)).look()
+    node = make_node(tmp_path, clinic.database, TickingClock(DEAD))
+    add_user(node, login=ANYBODY)
+    with serving(node, clinic.centre) as (address, _app), open_page(browser) as (page, _asked):
+        sign_in(page, address, ANYBODY)
+        for width in (1366, 1024):
+            page.set_viewport_size({"width": width, "height": 768})
+            page.goto(f"{address}/sync")
+            look(page, f"header-{width}-offline")
+            facts = page.locator(".facts > div").all()
+            boxes = [box for one in facts if (box := one.bounding_box())]
+            assert len(boxes) == 5
+            assert len({round(box["y"]) for box in boxes}) == 1
+            assert page.locator(".clock-chip").count() == 1
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_long_silence_is_seen_where_the_day_is_and_where_one_signs(
     tmp_path: Path, browser: Browser, size: str

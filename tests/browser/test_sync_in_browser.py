@@ -120,6 +120,9 @@ def test_a_slow_upload_is_watched_unplugged_and_delivered(site: Site, browser: B
         expect(page.locator("#going")).to_be_visible()
         assert float(page.locator("#going").get_attribute("value") or "0") > 0
         expect(page.locator("tr#bundle-1-1 [data-reached]")).not_to_have_text("0 B", timeout=20_000)
+        # What it costs is counted while it runs, not when it is over.
+        expect(page.locator("[data-used='today']")).not_to_have_text("0 B", timeout=20_000)
+        expect(page.locator("[data-used='today'] + .of")).to_contain_text("KB")
         look(page, f"{size}-sync-going")
         # Nothing is green that has no receipt.
         assert page.locator(".journey li.done").count() == 0

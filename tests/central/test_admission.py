@@ -131,7 +131,7 @@ def batch_with(site: Site, **manifest: object) -> bytes:
 class TestPoison:
     def test_a_kind_that_the_centre_cannot_act_on(self, world: World) -> None:
         site = world.site()
-        assert poisoned(site, site.link(b"", kind=BundleKind.QUESTIONS)) is Code.KIND_UNKNOWN
+        assert poisoned(site, site.link(b"", kind=BundleKind.ANSWERS)) is Code.KIND_UNKNOWN
 
     def test_7_a_batch_for_another_facility(self, world: World) -> None:
         site = world.site()

@@ -110,7 +110,7 @@ def test_whoever_waits_for_the_ledger_keeps_nobody_waiting(shared: World, name: 
             # What an admission writes under the lock.
             connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
             trust.put_seen(connection, [certificate], at=EVENING)
-            nodes.move_head(connection, site.node, sequence=0, digest=site.digest, at=EVENING)
+            nodes.move_head(connection, site.node, epoch=site.epoch, sequence=0, digest=site.digest, at=EVENING)
         later.result()
 
 

@@ -123,6 +123,41 @@ def test_a_node_that_lies_leaves_room_for_what_others_show(any_world: World) -> 
     assert shown == {"19001A": ledger_epochs.CLAIMS_OF_A_NODE, "79001A": 1}
 
 
+def test_a_head_that_is_only_named_moves_neither_the_base_nor_the_number_far(any_world: World) -> None:
+    site = any_world.site()
+    for number in (1, 2, 3):
+        site.send(site.doses([number]))
+    engine, at = any_world.centre.engine, any_world.clock.at
+    # Two lies: a head of the smallest ledger, and one of an epoch that would use up all numbers.
+    keep_claim(engine, replace(LOST, size=1), node="19001A", at=at)
+    keep_claim(engine, replace(LOST, epoch=2_040, size=90), node="19001A", at=at)
+    begun = begin(any_world, without_evidence=False)
+    assert (begun.epoch, begun.base_size) == (2, 4)
+
+
+def test_what_nobody_proves_is_put_to_rest_by_a_declaration_and_may_be_named_again(any_world: World) -> None:
+    site = any_world.site()
+    for number in (1, 2, 3):
+        site.send(site.doses([number]))
+    engine, at = any_world.centre.engine, any_world.clock.at
+    # Below the base, so that the new epoch does not explain it: its node may have lost the receipt as well.
+    unproven = replace(LOST, size=2)
+    keep_claim(engine, unproven, node="19001A", at=at)
+    assert begin(any_world, without_evidence=False).base_size == 4
+    assert check_centre(engine).findings == ()
+    keep_claim(engine, unproven, node="19001A", at=at)
+    assert [finding.invariant for finding in check_centre(engine).findings] == ["I8"]
+
+
+def test_a_receipt_of_ours_moves_the_base(any_world: World) -> None:
+    site = any_world.site()
+    site.send(site.doses([1]))
+    engine, at = any_world.centre.engine, any_world.clock.at
+    with write_transaction(engine) as connection:
+        ledger_epochs.put_lost_head(connection, replace(LOST, size=2), node="19001A", receipt=b"verified", at=at)
+    assert begin(any_world, without_evidence=False).base_size == 1
+
+
 def test_what_an_epoch_explains_takes_no_room_from_the_next_loss(any_world: World) -> None:
     engine = any_world.centre.engine
     for loss in range(3):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -23,7 +24,14 @@ from central.store.database import (
     write_transaction,
 )
 from central.store.tables import APPEND_ONLY, metadata
+from central.workflow.check_centre import check_centre
+from tests.central.asking import ask
 from tests.central.scenario import World
+from tests.central.test_tell_sets import SECOND, THIRD, publish, told
+
+# The revision that centres run with, and what the later ones make, the newest first.
+RELEASED: Final = "0012"
+MADE_SINCE: Final = ("set_tellings", "shown_epochs", "answered_questions")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -77,6 +85,26 @@ def test_a_copy_is_taken_before_a_store_in_use_is_changed(tmp_path: Path) -> Non
     engine.dispose()
 
 
+def test_a_centre_in_use_goes_on_with_the_newest_revision_and_tells_nobody_anything_twice(any_world: World) -> None:
+    engine, site = any_world.centre.engine, any_world.site()
+    site.send(site.doses([1, 2]))
+    publish(any_world)
+    assert told(any_world, site) == SECOND
+    with write_transaction(engine) as connection:
+        for table in MADE_SINCE:
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{RELEASED}'"))
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert told(any_world, site) == SECOND
+    publish(any_world, at=any_world.clock.at + 120)
+    assert told(any_world, site) == [*SECOND, *THIRD]
+    site.send(site.doses([3]))
+    assert len(ask(any_world, site).items) == 4
+    assert check_centre(engine).findings == ()
+
+
 def test_the_database_itself_keeps_what_is_signed(any_world: World) -> None:
     site = any_world.site()
     site.send(site.doses([1]))
@@ -95,7 +123,7 @@ def test_the_database_itself_keeps_what_is_signed(any_world: World) -> None:
         *("forks", "closings", "health_certificates", "passports"),
         *("feed_items", "registration_requests", "registration_decisions"),
         *("ledger_epochs", "later_answers"),
-        *("verdict_changes", "withdrawn_certificates"),
+        *("verdict_changes", "withdrawn_certificates", "answered_questions"),
     }
 
 

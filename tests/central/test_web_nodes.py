@@ -14,7 +14,16 @@ from central.store.database import StoreError
 from sync_protocol import endpoints, limits
 from sync_protocol.api import RemoteProblem, parse_problem
 from sync_protocol.chain_head import ChainHead
-from sync_protocol.endpoints import BUNDLES, CATALOGUE, ENROLMENTS, TREE_HEAD, TRUST_LIST, Endpoint
+from sync_protocol.endpoints import (
+    BUNDLES,
+    CATALOGUE,
+    ENROLMENTS,
+    SHOWN_EPOCHS,
+    SHOWN_RECEIPTS,
+    TREE_HEAD,
+    TRUST_LIST,
+    Endpoint,
+)
 from sync_protocol.errors import Code
 from sync_protocol.population import PersonKey
 from sync_protocol.problems import PROBLEMS
@@ -66,7 +75,7 @@ def test_a_bundle_that_is_not_the_next_gets_the_head_wanted(world: World, client
     assert problem.head == ChainHead(1, 0, site.digest)
 
 
-@pytest.mark.parametrize("endpoint", [BUNDLES, ENROLMENTS])
+@pytest.mark.parametrize("endpoint", [BUNDLES, ENROLMENTS, SHOWN_EPOCHS, SHOWN_RECEIPTS])
 def test_a_body_with_one_byte_too_many_is_refused_unread(client: FlaskClient, endpoint: Endpoint) -> None:
     problem = problem_of(post(client, endpoint, bytes(endpoint.request_bytes + 1)))
     assert problem.code is Code.TOO_LARGE
@@ -94,7 +103,7 @@ def test_a_version_that_nobody_here_speaks_is_refused(client: FlaskClient) -> No
     assert problem_of(post(client, BUNDLES, b"x", Hcvx_Version="99")).code is Code.VERSION
 
 
-@pytest.mark.parametrize("endpoint", [BUNDLES, ENROLMENTS])
+@pytest.mark.parametrize("endpoint", [BUNDLES, ENROLMENTS, SHOWN_EPOCHS, SHOWN_RECEIPTS])
 def test_nonsense_is_a_problem_and_never_an_error_of_ours(client: FlaskClient, endpoint: Endpoint) -> None:
     for body in (b"", b"\x00", b"<html>", b"\xd8\x60\x84" + bytes(50)):
         assert post(client, endpoint, body).status_code in (400, 413)

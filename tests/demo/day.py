@@ -158,7 +158,9 @@ class Play:
     def _enrolling(self, actor: Actor) -> list[Verb]:
         site = actor.site
         certificate = ["issue-organisation-certificate", "--organisation", site.name, "--officer", site.officer]
-        enrolment = ["enrol", site.facility, site.node, "--name", site.name, "--unit", site.unit]
+        enrolment = ["enrol", site.facility, site.node, "--name", site.name]
+        # Both communes: people of one come to the site of the other, and stand in its pack.
+        enrolment += [word for one in self.world.sites for word in ("--unit", one.unit)]
         return [[*certificate, "--out", actor.token], [*enrolment, "--out", self._enrolment(site)]]
 
     @contextmanager
@@ -180,7 +182,7 @@ class Play:
                 actor.program.run(at, ["init"], expect=(0, 1))
             actor.program.run(at, ["enrol", self._enrolment(actor.site), "--fingerprint", self.fingerprint])
         packs = {actor.site.node: self.directory / f"pack-{actor.site.node}.hcvx" for actor in self.actors}
-        built = self.centre.run(at, *(("build-pack", node, "--whole", "--out", path) for node, path in packs.items()))
+        built = self.centre.run(at, *(("build-pack", node, "--out", path) for node, path in packs.items()))
         for actor, pack in zip(self.actors, built, strict=True):
             actor.program.run(at, ["import-pack", packs[actor.site.node]])
             tell.line(
@@ -248,6 +250,7 @@ class Play:
 
     def site_a_sends_and_loses_an_answer(self) -> None:
         at, tell, actor = self.day.at(12, 5), self.narrator, self.actors[0]
+        (before,) = actor.program.run(at - 60, ["status"])
         with LossyLine(self.port) as line:
             over = {"HCVX_EDGE_CENTRE_URL": f"http://127.0.0.1:{line.port}"}
             actor.program.run(at, ["sync", "--once"], settings=over, expect=(NOT_FINISHED, 0))
@@ -261,6 +264,13 @@ class Play:
             at + 120,
             "Gửi lại đúng những byte ấy: trung tâm trả lại biên nhận đầu tiên, sổ cái vẫn chỉ có một mục",
             read="central/workflow/admit_bundle.py",
+        )
+        (after,) = actor.program.run(at + 180, ["status"])
+        tell.line(
+            at + 120,
+            "Trong lần liên lạc ấy máy tự hỏi trung tâm về những người không có trong gói dân cư: "
+            f"{number(after['matched'] - before['matched'])} người tỉnh khác khớp, ký cùng đợt chiều",
+            read="edge/workflow/ask_identity.py",
         )
 
     def evening(self) -> None:

@@ -111,6 +111,11 @@ class Population:
             draw -= weight
         return Villager(registered=person, listed=self._with_fault(person, fault), fault=fault)
 
+    def visitor(self, home: str) -> Villager:
+        """Somebody from far away, whom the registry knows exactly as they stand on the list."""
+        person = self._person([home])
+        return Villager(registered=person, listed=person, fault=Fault.NONE)
+
     def _person(self, hamlets: list[str]) -> Person:
         female = self.below(2) == 1
         middle, given = (_MIDDLE_F, _GIVEN_F) if female else (_MIDDLE_M, _GIVEN_M)

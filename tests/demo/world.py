@@ -15,6 +15,12 @@ _ASTRAZENECA = "AstraZeneca"
 _PFIZER = "Pfizer"
 
 
+# Where the visitors live: a commune that no site of the demo serves, so that no pack holds them.
+_FAR_UNIT = "00184"
+_FAR_PLACE = "Hà Nội"
+_VISITORS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A site of the demo: codes, names, people of its commune."""
@@ -74,6 +80,9 @@ def build(directory: Path, *, day: dt.date, people: int) -> World:
         staff=("Lý Thị Duyên", "Triệu Văn Khải", "Hà Thị Nụ"),
         vials=_vials(day, "A"),
     )
+    # A generator of their own: with and without them everybody else is the same.
+    far = Population(20261122)
+    visitors = [far.visitor(_FAR_PLACE) for _ in range(_VISITORS)]
     site_b = Site(
         facility="19043",
         node="19043A",
@@ -96,11 +105,13 @@ def build(directory: Path, *, day: dt.date, people: int) -> World:
     lists.mkdir(parents=True, exist_ok=True)
     late_day = day - dt.timedelta(days=35)
     made = {
-        site_a.facility: _write_site(lists, population, site_a, at_a, day=day, late=(second_dose, late_day)),
+        site_a.facility: _write_site(
+            lists, population, site_a, at_a, day=day, late=(second_dose, late_day), visitors=visitors
+        ),
         site_b.facility: _write_site(lists, population, site_b, at_b, day=day, second_dose=second_dose),
     }
     registry = directory / "registry.csv"
-    registered = _write_registry(registry, [(site_a.unit, at_a), (site_b.unit, at_b)])
+    registered = _write_registry(registry, [(site_a.unit, at_a), (site_b.unit, at_b), (_FAR_UNIT, visitors)])
     return World((site_a, site_b), made, registry, registered)
 
 
@@ -113,6 +124,7 @@ def _write_site(
     day: dt.date,
     late: tuple[list[Villager], dt.date] | None = None,
     second_dose: list[Villager] | None = None,
+    visitors: list[Villager] | None = None,
 ) -> Lists:
     half = len(villagers) // 2
     returning = {villager.registered.number for villager in second_dose or []}
@@ -122,6 +134,10 @@ def _write_site(
             population, part, vials=list(site.vials), day=day, first_hour=hour, hours=3, staff=list(site.staff)
         )
         rows = [_second(row, site) if row.villager.registered.number in returning else row for row in rows]
+        if visitors and name == "sang":
+            rows += rows_for(
+                Population(1), visitors, vials=list(site.vials), day=day, first_hour=10, hours=1, staff=list(site.staff)
+            )
         path = lists / f"{site.facility}-{name}.xlsx"
         broken += write_day_list(path, rows, station=site.name)
         doses += len(rows)

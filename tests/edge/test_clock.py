@@ -314,6 +314,29 @@ def test_a_time_that_was_wrong_by_years_does_not_hold_the_node_for_ever(site: Si
     assert site.acts()[-1] == Action.CLOCK_CONFIRMED
 
 
+def test_a_time_that_is_set_in_another_process_holds_at_the_next_look(site: Site) -> None:
+    site.start()
+    running, other = site.boot(DEAD), site.start()
+    other.set(NOW + DAY_SECONDS, reason="pin hỏng", by=NURSE)
+    site.machine.run(1)
+    running.look()
+    assert running.now() == other.now() == NOW + DAY_SECONDS + 1
+    assert site.record(running)
+    other.set(NOW + 2 * DAY_SECONDS, reason="nhầm ngày", by=NURSE)
+    running.look()
+    assert running.now() == NOW + 2 * DAY_SECONDS
+
+
+def test_a_time_that_another_process_takes_back_does_not_hold_the_running_one_up(site: Site) -> None:
+    site.machine.at = NOW + 10_000 * DAY_SECONDS
+    site.record(site.start())
+    running = site.boot(NOW + DAY_SECONDS)
+    assert running.now() == NOW + 10_000 * DAY_SECONDS
+    site.start().set(NOW + DAY_SECONDS, reason="máy để sai năm", by=NURSE)
+    running.look()
+    assert (running.now(), codes(running)) == (NOW + DAY_SECONDS, [])
+
+
 def test_nobody_goes_below_what_the_centre_may_admit(site: Site) -> None:
     site.machine.run(2 * HOUR)
     clock = site.start()
@@ -444,6 +467,16 @@ def test_a_person_confirms_the_day_on_the_page(site: Site, tmp_path: Path) -> No
     visitor.get("/clock")
     visitor.post("/clock/end")
     assert "Đang dùng ngày giờ do người đặt" not in visitor.get("/clock")
+
+
+def test_a_page_goes_by_a_time_that_a_command_has_just_set(site: Site, tmp_path: Path) -> None:
+    node, visitor = page(site, tmp_path)
+    visitor.get("/clock")
+    beside = WorkingClock(site.database, TickingClock(NOW))
+    beside.look()
+    beside.set(NOW + 3 * DAY_SECONDS, reason="pin hỏng", by=NURSE)
+    assert "Giờ tự đặt" in visitor.get("/doses/new")
+    assert node.clock.now() == NOW + 3 * DAY_SECONDS
 
 
 def test_a_nurse_sees_the_doubt_and_whom_to_call_and_records_on(site: Site, tmp_path: Path) -> None:

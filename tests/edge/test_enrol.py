@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,40 @@ def test_a_second_init_is_refused_and_touches_nothing(tmp_path: Path) -> None:
         init_node(tmp_path, "một mật khẩu khác", by=NURSE, stretching=CHEAP)
     assert caught.value.code is StoreCode.EXISTS
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@dataclass(slots=True)
+class SlowEntropy(SeededEntropy):
+    """Draws the first bytes when it is told to; says when it was asked."""
+
+    is_asked: threading.Event = field(default_factory=threading.Event)
+    may_go_on: threading.Event = field(default_factory=threading.Event)
+
+    def token(self, size: int) -> bytes:
+        self.is_asked.set()
+        assert self.may_go_on.wait(60)
+        return SeededEntropy.token(self, size)
+
+
+def test_of_two_inits_at_once_one_is_refused_and_the_other_makes_a_node_that_opens(tmp_path: Path) -> None:
+    entropy, other = SlowEntropy(), "một mật khẩu khác"
+    first = threading.Thread(
+        target=init_node,
+        args=(tmp_path, PASSPHRASE),
+        kwargs={"by": NURSE, "stretching": CHEAP, "entropy": entropy},
+    )
+    first.start()
+    assert entropy.is_asked.wait(60)
+    with pytest.raises(StoreError) as caught:
+        init_node(tmp_path, other, by=NURSE, stretching=CHEAP)
+    assert (caught.value.code, caught.value.try_again) == (StoreCode.BUSY, True)
+    entropy.may_go_on.set()
+    first.join()
+    open_node(tmp_path, PASSPHRASE, environment={}).close()
+    # The lock went with whoever held it.
+    with pytest.raises(StoreError) as caught:
+        init_node(tmp_path, other, by=NURSE, stretching=CHEAP)
+    assert caught.value.code is StoreCode.EXISTS
 
 
 def test_an_init_that_was_cut_off_goes_on_with_the_same_passphrase(tmp_path: Path) -> None:

@@ -264,8 +264,8 @@ def test_lists_of_people_are_sorted_by_given_name_whatever_its_marks() -> None:
 
 
 def test_the_hours_reach_as_far_as_the_doses() -> None:
-    assert [column.hour for column in hours([], now_hour=None)] == list(range(6, 21))
-    late = hours([NOW + 6 * 3_600], now_hour=22)
+    assert [column.hour for column in hours({}, now_hour=None)] == list(range(6, 21))
+    late = hours({22: 1}, now_hour=22)
     assert late[-1].hour == 22
     assert late[-1].is_now
     assert late[-1].height == max(column.height for column in late)

@@ -12,10 +12,12 @@ from edge.domain.day_figures import Standing, count, place
 from edge.domain.outbox import DELIVERED, BundleState
 from edge.domain.signing_pass import Facts, Rules
 from edge.domain.waiting import Waiting
+from edge.store import reports
 from edge.web.frame.charts import hours, shares
 from edge.workflow.day_status import as_json, day_status
 from edge.workflow.exchange import exchange
 from edge.workflow.prepare_pass import prepare_pass
+from sync_protocol.days import local_day
 from sync_protocol.errors import Code
 from sync_protocol.identity import IdentityState
 from sync_protocol.verdict import ADMITTED, Verdict, VerdictState
@@ -108,9 +110,15 @@ def test_the_sums_agree_whatever_happened(found: list[Standing]) -> None:
     assert sum(share.width for share in drawn) == (1_000 if current else 0)
 
 
-def test_hours_are_local_and_cover_what_was_given_at_night() -> None:
+def test_hours_are_local_and_cover_what_was_given_at_night(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.record(2, given_at=AFTERNOON - DAY_SECONDS)
     # 23:30 in Vietnam is 16:30 UTC.
-    columns = hours([AFTERNOON, AFTERNOON, AFTERNOON + 7 * 3_600], now_hour=16)
+    station.record(1, given_at=AFTERNOON - DAY_SECONDS + 7 * 3_600)
+    station.record(3)
+    with station.database.read() as tables:
+        counts = reports.hours(tables, local_day(AFTERNOON - DAY_SECONDS))
+    columns = hours(counts, now_hour=16)
     assert [(column.hour, column.count) for column in columns if column.count] == [(16, 2), (23, 1)]
     assert [column.hour for column in columns if column.is_now] == [16]
     assert max(column.height for column in columns) == 150

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import select
 import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge.clients import answer_patience
 from edge.clients.centre_tls import read_anchors
 from edge.clients.http_central import HttpCentral
 from edge.clients.link_pace import LEAST_BYTES, MOST_BYTES, LinkView, window_for
@@ -130,10 +132,23 @@ def drips(whole: bytes, rest: bytes) -> Callable[[socket.socket], None]:
 LONG_HEAD = RIGHT + b"".join(b"X-%d: slow\r\n" % number for number in range(60)) + b"Content-Length: 400\r\n\r\n"
 
 
+IN_PIECES = RIGHT + b"Transfer-Encoding: chunked\r\n\r\n"
+# The answer to a transfer may be larger than this.
+FAST = bytes(40_000)
+
+
 @pytest.mark.parametrize(
     ("whole", "rest"),
-    [(b"", LONG_HEAD), (RIGHT + b"Content-Length: 400\r\n\r\n", bytes(400))],
-    ids=["head", "body"],
+    [
+        (b"", LONG_HEAD),
+        (RIGHT + b"Content-Length: 400\r\n\r\n", bytes(400)),
+        # What came fast does not pay for a drip.
+        (RIGHT + b"Content-Length: 40400\r\n\r\n" + FAST, bytes(400)),
+        # What is no part of the body brings nothing, however much of it comes.
+        (IN_PIECES + b"9c40\r\n" + FAST + b"\r\n", b"1;" + b"x" * 400),
+        (IN_PIECES + b"1\r\nx\r\n0\r\n", b"Trailer: of no use\r\n" * 20),
+    ],
+    ids=["head", "body", "body after a fast part", "head of a piece", "tail"],
 )
 def test_an_answer_that_only_drips_is_given_up(whole: bytes, rest: bytes) -> None:
     # Each byte comes long before the silence is over, so that only the time of all of them says that this is no link.
@@ -146,6 +161,65 @@ def test_an_answer_that_only_drips_is_given_up(whole: bytes, rest: bytes) -> Non
         given_on.append(central.transfer(b"asked", b"", sent=lambda _: None))
     assert not given_on
     assert caught.value.try_again
+
+
+def test_heads_that_only_say_to_go_on_have_an_end() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        with suppress(OSError):
+            while True:
+                connection.sendall(b"HTTP/1.1 100 Continue\r\nX: none of these is the answer\r\n\r\n")
+
+    with (
+        served(serve) as port,
+        central_at(f"http://127.0.0.1:{port}") as central,
+        pytest.raises(NetworkError) as caught,
+    ):
+        central.transfer(b"asked", b"", sent=lambda _: None)
+    assert caught.value.try_again
+
+
+def test_a_centre_that_takes_drops_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A faster world, in which ten kilobytes a second are drops: something is confirmed before any wait is too long.
+    monkeypatch.setattr(answer_patience, "LEAST_BYTES_A_SECOND", 100_000)
+    taken = [0]
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while data := connection.recv(1_024):
+                taken[0] += len(data)
+                select.select([], [], [], 0.1)
+
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_304)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        central = HttpCentral(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_seconds=1, silence_seconds=60)
+        taker = threading.Thread(target=lambda: serve(listener.accept()[0]))
+        taker.start()
+        with pytest.raises(NetworkError) as caught:
+            central.transfer(b"asked", bytes(200_000), sent=lambda _: None)
+        central.close()
+        taker.join()
+    assert caught.value.is_cut
+    # No single wait was too long: it went on for longer than one may take.
+    assert taken[0] > 15_000
+
+
+@pytest.mark.parametrize("pieces", [1, 20])
+def test_a_poor_link_that_pauses_and_makes_up_for_it_is_borne(pieces: int) -> None:
+    # Pauses of more than a silence together, each followed by what the link can bring then.
+    body = FAST[: 1_000 * pieces]
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(RIGHT + f"Content-Length: {len(body)}\r\n\r\n".encode())
+        for start in range(0, len(body), 1_000):
+            select.select([connection], [], [], 0.2)
+            connection.sendall(body[start : start + 1_000])
+
+    with served(serve) as port, central_at(f"http://127.0.0.1:{port}", silence_seconds=1) as central:
+        assert central.transfer(b"asked", b"", sent=lambda _: None) == body
 
 
 def test_what_is_not_confirmed_ends_the_connection(tmp_path: Path) -> None:

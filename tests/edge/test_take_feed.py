@@ -15,13 +15,14 @@ from edge.store.database import Database, Tables
 from edge.workflow.check_store import check_store
 from edge.workflow.take_feed import Applier, FeedResult, fetch_feed, take_file, take_page
 from sync_protocol import limits
-from sync_protocol.api import CentralApi, NetworkError
+from sync_protocol.api import CentralApi, NetworkError, RemoteProblem
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.feed import FeedItem, FeedKind, sign_item
+from sync_protocol.feed import FeedItem, FeedKind, parse_request, sign_item
 from sync_protocol.feed_page import split_file
 from tests.builders import SeededEntropy
 from tests.edge.power_cut import Fuse, PowerCutError
 from tests.edge.station import DATA_KEY, NODE, Station, make_station
+from tests.simulator import SimulatedCentre
 
 BAD: Final = b"cannot be read"
 
@@ -62,6 +63,54 @@ def page_after(station: Station, number: int) -> bytes:
 def put(station: Station, count: int, body: bytes = b"\xa0") -> None:
     for _ in range(count):
         station.centre.put_item(NODE, FeedKind.DELEGATIONS, body)
+
+
+@dataclass(slots=True)
+class OldCentre:
+    """A centre that knows no number 7 in a request; counts what it was asked."""
+
+    centre: SimulatedCentre
+    told: list[int | None] = field(default_factory=list)
+
+    def feed(self, request: bytes) -> Iterator[bytes]:
+        asked = parse_request(request)[1]
+        self.told.append(asked.held_pack)
+        if asked.held_pack is not None:
+            raise RemoteProblem(Code.FIELD_UNKNOWN, "feed request: 7")
+        return self.centre.feed(request)
+
+
+def test_a_pack_that_is_missed_is_told_and_a_centre_that_knows_no_such_word_is_asked_without_it(tmp_path: Path) -> None:
+    station, reader = make_station(tmp_path), Reader()
+    station.centre.versions["population"] = 2
+    centre = OldCentre(station.centre)
+
+    def hear() -> FeedResult:
+        return fetch_feed(
+            station.database,
+            cast("CentralApi", centre),
+            now=station.clock.now,
+            entropy=station.entropy,
+            appliers=appliers(reader),
+        )
+
+    put(station, 1)
+    assert hear() == FeedResult(taken=1, left=0)
+    # From the first contact it is known that there is one, and that no item brings it.
+    put(station, 1)
+    assert hear() == FeedResult(taken=1, left=0)
+    assert centre.told == [None, 0, None]
+
+
+def test_a_refusal_that_has_nothing_to_do_with_it_is_passed_on(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+
+    class Refusing:
+        def feed(self, _: bytes) -> Iterator[bytes]:
+            raise RemoteProblem(Code.FIELD_UNKNOWN, "whatever is asked")
+
+    with pytest.raises(RemoteProblem):
+        fetch_feed(station.database, cast("CentralApi", Refusing()), now=station.clock.now, entropy=station.entropy)
 
 
 def test_everything_is_taken_once_and_the_next_contact_brings_nothing(tmp_path: Path) -> None:

@@ -479,7 +479,7 @@ def test_asking_again_is_done_for_all_and_leads_back_to_the_list(tmp_path: Path)
     visitor = visit(make_node(tmp_path, clinic.database), clinic.centre)
     add(clinic.database, villager(1))
     add(clinic.database, villager(2))
-    assert "chưa hỏi" in visitor.get("/work-lists")
+    assert "chưa so với gói dân cư" in visitor.get("/work-lists")
     clinic.give_pack([villager(1), villager(2, birth_date="1985-03-02")])
     text = visitor.post("/identity/check", {"list": "identity-mismatch"})
     assert "Đã xác thực lại tất cả" in text

@@ -121,6 +121,16 @@ def test_a_request_is_known_by_the_nodes_key() -> None:
         verify_request(message, ec_key("another node").public_key())
 
 
+@pytest.mark.parametrize("version", [0, 7, limits.COUNTER])
+def test_a_request_tells_which_pack_is_held_where_one_is_missed(version: int) -> None:
+    asked = replace(REQUEST, held_pack=version)
+    assert parse_request(sign_request(asked, KeySigner(ec_key("node"))))[1] == asked
+    # Where nothing is missed it is the request that it always was.
+    assert len(sign_request(REQUEST, KeySigner(ec_key("node")))) < len(sign_request(asked, KeySigner(ec_key("node"))))
+    with pytest.raises(ProtocolError, match=Code.FIELD_INVALID):
+        parse_request(sign_request(replace(REQUEST, held_pack=limits.COUNTER + 1), KeySigner(ec_key("node"))))
+
+
 def test_a_signature_for_something_else_is_no_request() -> None:
     payload = cbor.encode({1: "19001A", 2: 2, 3: 7, 4: 1_650_000_000, 5: bytes(16)})
     context = contexts.BUNDLE

@@ -17,8 +17,9 @@ from edge.workflow.exchange import exchange
 from edge.workflow.plan_passes import plan_passes
 from edge.workflow.prepare_pass import Officer
 from edge.workflow.record_dose import Submission, record_dose
+from edge.workflow.show_epochs import fetch_or_show
+from edge.workflow.show_receipts import show_receipts
 from edge.workflow.sign_pass import abandon_pass, resume_pass, sign_pass
-from edge.workflow.take_feed import fetch_feed
 from sync_protocol.api import NetworkError
 from sync_protocol.days import DAY_SECONDS, local_day
 from sync_protocol.errors import Code, ProtocolError
@@ -136,7 +137,8 @@ def send(world: World, node: NodeMachine) -> str:
     link = Link(world)
     try:
         made = exchange(node.database, link, now=node.clock.now, entropy=node.entropy)
-    except (NetworkError, StoreError) as error:
+        show_receipts(node.database, link, made.problem, entropy=node.entropy)
+    except (NetworkError, ProtocolError, StoreError) as error:
         return f"{_why(error)}{link.said}"
     return f"{made.admitted} in, {made.refused} refused, {made.unsent} unsent {made.problem}{link.said}"
 
@@ -145,7 +147,7 @@ def hear(world: World, node: NodeMachine) -> str:
     """The node asks for its feed."""
     link = Link(world)
     try:
-        taken = fetch_feed(node.database, link, now=node.clock.now, entropy=node.entropy).taken
+        taken = fetch_or_show(node.database, link, now=node.clock.now, entropy=node.entropy).taken
     except (NetworkError, ProtocolError, StoreError) as error:
         return f"{_why(error)}{link.said}"
     return f"{taken} items{link.said}"

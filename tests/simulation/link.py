@@ -14,7 +14,9 @@ from typing import Final, TypeVar
 
 from central.store.database import StoreError
 from central.workflow.give_feed import give_feed
+from central.workflow.lost_history import keep_proofs
 from central.workflow.take_epoch import take_epoch
+from central.workflow.take_shown_epoch import take_shown_epoch
 from sync_protocol import sealing
 from sync_protocol.api import NetworkError, encode_problem, parse_problem
 from sync_protocol.errors import Code, ProtocolError
@@ -34,7 +36,7 @@ _Given = TypeVar("_Given")
 # Requests that may come again one day; the newest ones.
 _REMEMBERED: Final = 12
 # Of one exchange; a few cuts cost a few calls each.
-_MOST_CALLS: Final = 200
+_MOST_CALLS: Final = 600
 _PORTAL: Final = b"<html><title>Wi-Fi</title>Please log in</html>"
 
 
@@ -79,7 +81,7 @@ class Link:
     calls: int = 0
 
     def offer(self, sealed: bytes) -> bytes:
-        """One sealed bundle, by itself: the call of those who carry for others."""
+        """One sealed bundle, by itself: the call of those who carry for others and may send nothing of their own."""
         match self._fault():
             case Fault.UNREACHED | Fault.CUT | Fault.PORTAL:
                 raise NetworkError("unreached", try_again=True)
@@ -161,6 +163,31 @@ class Link:
         if fault in (Fault.LOST, Fault.LATE):
             raise NetworkError("cut", try_again=True)
         return self._epoch(request) if fault is Fault.TWICE else answer
+
+    def show_epochs(self, showing: bytes) -> bytes:
+        """What was signed for the node's epochs is shown to a centre that may have lost them."""
+        centre = self.world.centre
+        return self._shown(
+            lambda: take_shown_epoch(
+                showing, engine=centre.engine, keys=centre.keys, entropy=centre.entropy, now=centre.clock.now()
+            )
+        )
+
+    def show_receipts(self, receipts: bytes) -> bytes:
+        """Receipts are shown to a centre that may have lost them."""
+        centre = self.world.centre
+        return self._shown(
+            lambda: keep_proofs(receipts, engine=centre.engine, keys=centre.keys, now=centre.clock.now())
+        )
+
+    def _shown(self, call: Callable[[], bytes]) -> bytes:
+        fault = self._fault()
+        if fault in (Fault.UNREACHED, Fault.CUT, Fault.PORTAL):
+            raise NetworkError("unreached", try_again=True)
+        answer = self._served(call)
+        if fault in (Fault.LOST, Fault.LATE):
+            raise NetworkError("cut", try_again=True)
+        return self._served(call) if fault is Fault.TWICE else answer
 
     def deliver_late(self, body: bytes) -> str:
         """A request arrives that nobody waits for any more."""

@@ -8,7 +8,8 @@
  *                     gone      from this event on every call about the stick gives EIO, reading too;
  *                     full      from this event on nothing more can be written: ENOSPC; half of a block goes first;
  *                     readonly  from this event on nothing can be made, renamed or removed: EROFS;
- *                     flip      the first block that is written from this event on has another first byte.
+ *                     flip      the first block that is written from this event on has another first byte;
+ *                     hang      whoever asks how much room there is waits for ever, without any event before it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int count = 0;
@@ -140,6 +142,20 @@ int unlinkat(int folder, const char *name, int flags) {
     if (is(act, "gone")) { errno = EIO; return -1; }
     if (is(act, "readonly")) { errno = EROFS; return -1; }
     return call(folder, name, flags);
+}
+
+#define HANG(path) if (is_below(path) && is(getenv("HCVX_STICK_DO"), "hang")) for (;;) pause()
+
+int statvfs(const char *path, struct statvfs *found) {
+    int (*call)(const char *, struct statvfs *) = real("statvfs");
+    HANG(path);
+    return call(path, found);
+}
+
+int statvfs64(const char *path, struct statvfs64 *found) {
+    int (*call)(const char *, struct statvfs64 *) = real("statvfs64");
+    HANG(path);
+    return call(path, found);
 }
 
 int mkdirat(int folder, const char *name, mode_t mode) {

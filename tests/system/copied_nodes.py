@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from central.store.tables import doses as central_doses
 from central.store.tables import ledger_entries, verdicts
 from central.workflow.check_centre import check_centre
 from central.workflow.decide_epoch import decide_epoch
+from central.workflow.lost_history import keep_proofs
 from central.workflow.take_epoch import take_epoch
+from central.workflow.take_shown_epoch import take_shown_epoch
 from edge.store import bundles, dose_numbers, doses, node_epochs
 from edge.store.database import Database
 from edge.store.node_epochs import SignKind, StoredAsk
@@ -54,6 +57,25 @@ class EpochWay(Way):
             self.lost -= 1
             raise NetworkError("cut", try_again=True)
         return answer
+
+    def feed(self, request: bytes) -> Iterator[bytes]:
+        try:
+            return Way.feed(self, request)
+        except ProtocolError as error:
+            raise parse_problem(encode_problem(error.code, rule=error.rule)) from None
+
+    def show_epochs(self, showing: bytes) -> bytes:
+        centre = self.world.centre
+        try:
+            return take_shown_epoch(
+                showing, engine=centre.engine, keys=centre.keys, entropy=centre.entropy, now=centre.clock.now()
+            )
+        except ProtocolError as error:
+            raise parse_problem(encode_problem(error.code, rule=error.rule)) from None
+
+    def show_receipts(self, receipts: bytes) -> bytes:
+        centre = self.world.centre
+        return keep_proofs(receipts, engine=centre.engine, keys=centre.keys, now=centre.clock.now())
 
 
 @dataclass(slots=True)

@@ -19,11 +19,12 @@ from edge.domain.outbox import DELIVERED
 from edge.store import bundles, receipts
 from edge.store.bundles import StoredBundle
 from edge.workflow.check_store import check_store
-from edge.workflow.take_feed import fetch_feed
+from edge.workflow.show_epochs import fetch_or_show
 from sync_protocol.errors import ProtocolError
 from sync_protocol.ledger_entry import OWN_KINDS, LedgerEntry, parse_entry
 from sync_protocol.receipt import verify_inclusion
 from tests.central.scenario import Site, World
+from tests.system.copied_nodes import Machine, machine_of
 from tests.system.test_answers_end_to_end import Node, make_node
 
 _ENDINGS: Final = ("", "-wal", "-shm")
@@ -44,11 +45,11 @@ class Restores:
     def store(self) -> Path:
         return self.world.centre.config.directory / "centre.db"
 
-    def node(self, number: int) -> Node:
+    def node(self, number: int) -> Machine:
         """One more enrolled node; call it before the copies that are put back."""
         facility = f"1900{number}"
         directory = self.directory / facility
-        made = make_node(self.world, directory, facility=facility, code=f"{facility}A")
+        made = machine_of(make_node(self.world, directory, facility=facility, code=f"{facility}A"))
         self.nodes.append(made)
         return made
 
@@ -125,7 +126,8 @@ def sync(node: Node) -> str:
     """What the program does at each contact; gives the code that ended it, or ""."""
     problem = node.run().problem
     try:
-        fetch_feed(node.station.database, node.way, now=node.station.clock.now, entropy=node.station.entropy)
+        station = node.station
+        fetch_or_show(station.database, node.way, now=station.clock.now, entropy=station.entropy, problem=problem)
     except ProtocolError as error:
         return error.code.value
     return problem

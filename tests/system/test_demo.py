@@ -75,6 +75,10 @@ def test_a_lost_answer_makes_no_second_entry(day: tuple[Path, str]) -> None:
     assert "trả lại biên nhận đầu tiên" in day[1]
 
 
+def test_people_from_another_province_are_asked_about_and_signed_for_on_the_same_day(day: tuple[Path, str]) -> None:
+    assert "không có trong gói dân cư: 3 người tỉnh khác khớp" in day[1]
+
+
 def test_somebody_with_two_sites_has_one_passport_with_both_doses(day: tuple[Path, str]) -> None:
     told = re.search(r"Ký tập trung: ([\d.]+) chứng nhận trong ([\d.]+) hộ chiếu", day[1])
     assert told is not None

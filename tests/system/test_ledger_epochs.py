@@ -132,6 +132,8 @@ def test_a_ledger_that_grew_before_anybody_declared_goes_on_from_where_all_agree
     second.sign()
     made.settle([1])
     assert sync(first) != ""
+    # The node shows receipts of ours: what it only names would not move the base.
+    assert any(lost.is_proven for lost in _losses(made))
     begun = made.begin(without_evidence=False)
     assert begun.base_size == at_copy
     assert begun.answered_anew == 2

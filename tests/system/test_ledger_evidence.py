@@ -207,7 +207,7 @@ def _begin_in_the_same_epoch(patch: pytest.MonkeyPatch) -> None:
 
 
 def _number_as_before(patch: pytest.MonkeyPatch) -> None:
-    module: ModuleType = __import__("central.workflow.begin_ledger_epoch", fromlist=["first_item_of"])
+    module: ModuleType = __import__("central.store.feed", fromlist=["first_item_of"])
     patch.setattr(module, "first_item_of", lambda _: 1 + 2**19)
 
 

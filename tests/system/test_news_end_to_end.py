@@ -11,10 +11,11 @@ from typing import Final
 import pytest
 from sqlalchemy import select
 
+from central.store import feed
 from central.store.database import lock_ledger, read_transaction, write_transaction
 from central.store.registry_people import RegistryPerson, put_people
 from central.store.tables import doses as dose_rows
-from central.store.tables import health_certificates
+from central.store.tables import health_certificates, population_bases
 from central.store.verdict_changes import change_verdicts
 from central.workflow.build_population_pack import SealedPack, build_facility_packs, build_population_pack
 from central.workflow.check_centre import check_centre
@@ -30,7 +31,10 @@ from edge.workflow.show_certificates import CertificateStanding, certificates_of
 from edge.workflow.take_feed import fetch_feed
 from sync_protocol import names
 from sync_protocol.errors import Code
+from sync_protocol.feed import FeedKind
 from sync_protocol.passports import CertificateState
+from sync_protocol.population_change import parse_news
+from sync_protocol.registration_list import Registrations, encode_registrations
 from sync_protocol.verdict import ADMITTED, Verdict, VerdictState
 from tests.browser.visitor import Visitor, visit
 from tests.browser.visitor import make_node as make_open_node
@@ -314,6 +318,76 @@ class TestPacks:
             assert population.gap(tables) is None
         assert version(node) == 3
         assert "Chưa ghép được" not in visitor.get("/")
+
+    def lose_pack(self, node: Node) -> None:
+        """The store of the node has no pack any more, though it has the items that brought one."""
+        with node.station.database.write_transaction() as tables:
+            tables.execute("DELETE FROM population_tags")
+            tables.execute("DELETE FROM population_pack")
+
+    def whole_items(self, node: Node) -> list[bool]:
+        """Of each pack in the node's feed whether it is whole."""
+        centre = node.way.world.centre
+        with read_transaction(centre.engine) as connection:
+            items = feed.bodies_since(connection, "19001A", 0)
+        return [parse_news(one.body).is_whole for one in items if one.kind is FeedKind.POPULATION]
+
+    def test_a_node_that_cannot_use_a_change_asks_for_a_whole_pack_by_itself(self, node: Node, world: World) -> None:
+        townspeople(world, range(300))
+        build(node)
+        hear(node)
+        self.lose_pack(node)
+        townspeople(world, [300])
+        build(node)
+        hear(node)
+        assert version(node) == 0
+        # Nobody at the centre does anything.
+        hear(node)
+        assert version(node) == 2
+        with node.station.database.read() as tables:
+            assert population.gap(tables) is None
+        hear(node)
+        assert self.whole_items(node) == [True, False, True]
+        townspeople(world, [301])
+        assert build(node).is_change
+        hear(node)
+        assert version(node) == 3
+        assert check_store(node.station.database).findings == ()
+        assert check_centre(world.centre.engine).findings == ()
+
+    def test_a_pack_that_the_centre_cannot_open_any_more_keeps_nothing_else_away(
+        self, node: Node, world: World
+    ) -> None:
+        townspeople(world, range(30))
+        build(node)
+        hear(node)
+        self.lose_pack(node)
+        townspeople(world, [30])
+        build(node)
+        hear(node)
+        centre = world.centre
+        with write_transaction(centre.engine) as connection:
+            connection.execute(population_bases.update().values(pack=b"under a key that is gone"))
+            body = encode_registrations(Registrations("19001", ()))
+            feed.put_item(connection, "19001A", FeedKind.REGISTRATIONS, body, keys=centre.keys, at=tick(node))
+        assert hear(node) == 1
+        assert (version(node), self.whole_items(node)) == (0, [True, False])
+
+    def test_a_node_that_loses_a_whole_pack_again_and_again_gets_one_a_day(self, node: Node, world: World) -> None:
+        townspeople(world, range(30))
+        build(node)
+        hear(node)
+        for day in range(1, 3):
+            self.lose_pack(node)
+            for _ in range(3):
+                tick(node, 3_600)
+                hear(node)
+            assert (version(node), self.whole_items(node)) == (0, [True] * day)
+            tick(node, DAY_SECONDS)
+            # What is missed is seen with one contact and asked for with the next.
+            hear(node)
+            hear(node)
+            assert (version(node), self.whole_items(node)) == (1, [True] * (day + 1))
 
     def test_every_enrolled_node_of_the_facility_gets_its_own(self, node: Node, world: World, tmp_path: Path) -> None:
         townspeople(world, range(10))

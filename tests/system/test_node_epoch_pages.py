@@ -83,6 +83,14 @@ def test_the_page_says_when_nothing_is_wrong(machine: Machine, tmp_path: Path) -
     assert copy_lines(machine.database) == []
 
 
+def test_the_page_of_the_exchange_offers_no_sending_while_the_centre_decides(machine: Machine, tmp_path: Path) -> None:
+    visitor = visitor_of(fork(machine, tmp_path / "clone"), tmp_path / "pages")
+    page = words(visitor.get("/sync"))
+    assert "1 gói chờ trung tâm quyết định" in page
+    assert "Hỏi lại trung tâm" in page
+    assert "Gửi ngay" not in page
+
+
 def test_a_restored_machine_is_led_to_its_new_epoch(world: World, machine: Machine, tmp_path: Path) -> None:
     restored = machine.copy(tmp_path / "backup", apart=1)
     machine.sign(3)

@@ -35,6 +35,7 @@ from tests.central.scenario import PASSWORD, World
 from tests.stick.files import feed_request, sealed_bundle
 from tests.system.copied_nodes import machine_of
 from tests.system.test_answers_end_to_end import Node, make_node
+from tests.system.test_news_end_to_end import build, townspeople, version
 
 BY = "Lê Thị Hoa"
 
@@ -330,3 +331,26 @@ def test_the_verb_of_the_centre_tells_each_file_and_how_it_ended(world: World, s
     code, told = run_central(world, "exchange-folder", str(stick))
     assert (code, told["ok"], told["written"]) == (1, False, 0)
     assert read(site, stick).admitted == 2
+
+
+def test_a_pack_that_is_missed_is_asked_for_and_comes_by_stick(world: World, site: Node, stick: Path) -> None:
+    townspeople(world, range(50))
+    build(site)
+    write(site, stick)
+    take(world, stick)
+    read(site, stick)
+    assert version(site) == 1
+    with site.station.database.write_transaction() as tables:
+        tables.execute("DELETE FROM population_tags")
+        tables.execute("DELETE FROM population_pack")
+    townspeople(world, [50])
+    assert build(site).is_change
+    # With the first round the site learns that it misses one, and asks for it with the second.
+    for expected in (0, 2):
+        site.station.clock.at += 7 * 3_600
+        write(site, stick)
+        take(world, stick)
+        assert not take(world, stick).written
+        read(site, stick)
+        assert version(site) == expected
+    assert wrong(world, site) == []

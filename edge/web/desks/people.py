@@ -26,6 +26,7 @@ from edge.store.database import Tables
 from edge.store.people import Person, PersonId
 from edge.store.verdict_changes import ChangedVerdict
 from edge.web.desks import dose_page
+from edge.web.desks.asked import asked_centre, evidence_words
 from edge.web.desks.dose_page import texts_of_person
 from edge.web.desks.edit_form import EditForm, origin, typed_texts, whole
 from edge.web.desks.passport_sheet import standing_sentence
@@ -58,6 +59,7 @@ _PAPER_WORDS: Final = {
 _SAID: Final = {
     "saved": "Đã lưu thông tin.",
     "vouched": "Cơ sở đã bảo lãnh.",
+    "asked": "Máy đang hỏi trung tâm.",
     "corrected": "Đã ghi bản đính chính; bản cũ vẫn được giữ. Bản mới chờ ký.",
     "moved": "Mũi tiêm đã chuyển sang người này; bản cũ vẫn được giữ. Bản mới chờ ký.",
 }
@@ -162,7 +164,12 @@ def _page(person: Person, form: EditForm, *, said: str = "") -> str:
         rows = _rows(tables, person)
         sentence = identity_of(tables, person)
         same_number = people.with_number(tables, person.recipient.number)
+        asked = asked_centre(tables, person, now=open_node.clock.now())
+        evidence = evidence_words(tables, person, now=open_node.clock.now())
     waits = person.identity_state is IdentityState.WAITING
+    if request.args.get("done") == "asked" and not (asked and asked.is_open):
+        # The answer is here, and the page says it: nobody is asking any more.
+        said = ""
     return render_template(
         "desks/person.html",
         person=person,
@@ -171,6 +178,8 @@ def _page(person: Person, form: EditForm, *, said: str = "") -> str:
         units=dose_page.unit_choices(open_node.shelf.catalogue(), form.values.get("address_unit", "")),
         paper=say(_PAPER_WORDS[person.recipient.paper]),
         identity=sentence,
+        evidence=evidence,
+        asked=asked,
         rows=rows,
         signed=sum(row.is_signed for row in rows),
         handed=sum(row.is_handed for row in rows),

@@ -14,6 +14,7 @@ from edge.store.database import Tables
 from edge.store.people import Person, PersonId
 from edge.store.roster import Counts
 from edge.store.visits import Visit, VisitId, VisitState
+from edge.web.desks.asked import AskedCentre, asked_centre
 from edge.web.frame.form_words import finding_sentence
 from edge.web.frame.sentences import Sentence, person_sentence
 from edge.workflow.check_identity import ask_pack
@@ -21,6 +22,7 @@ from edge.workflow.record_dose import history_of
 from sync_protocol.catalogue import Catalogue
 from sync_protocol.days import local_day
 from sync_protocol.identity import IdentityState
+from sync_protocol.population import PackAnswer
 
 
 def known_provinces(catalogue: Catalogue) -> frozenset[str]:
@@ -43,6 +45,7 @@ class Card:
         visit: the latest visit of today that was not cancelled, or None.
         is_expected: whether the person is on today's roster.
         vouchable: whether the site still has to vouch for a passport.
+        asked: what was asked at the centre, or None where there is nothing to ask.
     """
 
     person: Person
@@ -52,6 +55,7 @@ class Card:
     visit: Visit | None
     is_expected: bool
     vouchable: bool
+    asked: AskedCentre | None
 
     @property
     def is_in_line(self) -> bool:
@@ -61,12 +65,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was done a moment ago: which visit, whose, and how their identity stands."""
+    """What was done a moment ago: which visit, whose, how their identity stands, what was asked at the centre."""
 
     visit: Visit
     person: Person
     identity: Sentence
     vouchable: bool
+    asked: AskedCentre | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ def card_of(tables: Tables, person: Person, *, catalogue: Catalogue, now: int) -
         visit=visits.newest_of_person(tables, person.person_id, today),
         is_expected=roster.has(tables, today, person.person_id),
         vouchable=vouchable,
+        asked=asked_centre(tables, person, now=now),
     )
 
 
@@ -104,7 +110,7 @@ def identity_of(tables: Tables, person: Person, *, now: int) -> tuple[Sentence, 
     """What the pack that holds says of somebody, as a sentence; and whether the site may still vouch."""
     state, differs = person.identity_state, ""
     asked = ask_pack(tables, person.recipient, at=now) if state in ASKABLE else None
-    if asked is not None:
+    if asked is not None and (asked.answer is not PackAnswer.UNKNOWN or state is IdentityState.WAITING):
         state, differs = asked.answer.state, FIELD_OF_ANSWER[asked.answer]
     elif state is IdentityState.MISMATCH:
         check = identity_checks.newest(tables, person.person_id)
@@ -120,7 +126,7 @@ def said_of(tables: Tables, visit_id: VisitId, *, now: int) -> Said | None:
     if visit is None or person is None:
         return None
     identity, vouchable = identity_of(tables, person, now=now)
-    return Said(visit, person, identity, vouchable)
+    return Said(visit, person, identity, vouchable, asked_centre(tables, person, now=now))
 
 
 def line_of(tables: Tables, *, now: int) -> Line:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from edge.domain.day_figures import Figures
 from edge.domain.waiting import Waiting
 from edge.web.frame.language import _
-from sync_protocol.days import VIETNAM
 
 _BAR_WIDTH: Final = 1_000
 _IDENTITY: Final = frozenset(
@@ -76,19 +73,18 @@ def shares(figures: Figures) -> list[Share]:
     return found
 
 
-def hours(instants: Sequence[int], *, now_hour: int | None) -> list[Column]:
+def hours(counts: Mapping[int, int], *, now_hour: int | None) -> list[Column]:
     """Doses by local hour, from 6 to 20, wider where doses were given outside."""
-    counts = Counter(datetime.fromtimestamp(instant, VIETNAM).hour for instant in instants)
     first, last = min([6, *counts]), max([20, *counts])
     most = max([1, *counts.values()])
     step = _CHART_WIDTH // (last - first + 1)
     return [
         Column(
             hour,
-            counts[hour],
+            counts.get(hour, 0),
             x=(hour - first) * step,
-            top=_CHART_HEIGHT - _CHART_HEIGHT * counts[hour] // most,
-            height=_CHART_HEIGHT * counts[hour] // most,
+            top=_CHART_HEIGHT - _CHART_HEIGHT * counts.get(hour, 0) // most,
+            height=_CHART_HEIGHT * counts.get(hour, 0) // most,
             is_now=hour == now_hour,
         )
         for hour in range(first, last + 1)

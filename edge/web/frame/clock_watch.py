@@ -1,4 +1,4 @@
-"""Each request takes a look at the clock, so that a jump is seen by the first page after it."""
+"""Each request takes a look at the clock, so that a jump, or a time set elsewhere, is seen by the first page after."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 def install(app: Flask) -> None:
-    """Look before every page; mostly that costs two readings of the clock and no statement."""
+    """Look before every page; mostly that costs two readings of the clock and a small one of the store."""
     app.before_request(_look)
 
 

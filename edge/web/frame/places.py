@@ -39,7 +39,7 @@ PLACES: Final = (
     Place("2", "reception.desk", "Tiếp đón", "door", ("roster",)),
     Place("3", "injection.form", "Bàn tiêm", "dose", ("vials",)),
     Place("4", "observation.desk", "Theo dõi", "watch", ("reaction",)),
-    Place("5", "work_lists.show", "Danh sách", "list", ("people", "correction", "list_import")),
+    Place("5", "work_lists.show", "Danh sách", "list", ("people", "asking", "correction", "list_import")),
     Place(
         *("6", "signing.choose", "Ký", "sign"),
         ("signing_run", "signing_turn", "approvals", "token", "token_trial", "certificates", "handover", "hub"),
@@ -65,6 +65,7 @@ HELP: Final = {
     "reaction": "observation",
     "slip": "observation",
     "people": "people",
+    "asking": "people",
     "passports": "passports",
     "correction": "people",
     "work_lists": "work-lists",

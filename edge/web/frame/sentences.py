@@ -74,7 +74,7 @@ def identity_sentence(state: IdentityState, differs: str = "") -> IdentitySenten
             return IdentitySentence("danger", _("Không khớp"), f"{_difference(differs)} {cure}")
         case IdentityState.WAITING:
             fact = _("Gói dữ liệu dân cư ở máy này chưa có người này, hoặc chưa có gói.")
-            next_step = _("Máy sẽ hỏi lại khi có gói mới; mũi này ký sau.")
+            next_step = _("Máy tự hỏi trung tâm; mũi này ký sau.")
             return IdentitySentence("plain", _("Chờ xác thực"), f"{fact} {next_step}")
         case IdentityState.NO_NUMBER | IdentityState.MALFORMED:
             said = reason_words((identity_obstacle(state) or Waiting.IDENTITY_MISSING).value)
@@ -98,7 +98,7 @@ def person_sentence(state: IdentityState, differs: str = "", *, vouchable: bool 
             return Sentence("plain", _("Chờ bảo lãnh"), text)
         case IdentityState.WAITING:
             fact = _("Gói dữ liệu dân cư ở máy này chưa có người này, hoặc chưa có gói.")
-            return Sentence("plain", _("Chờ xác thực"), f"{fact} {_('Máy hỏi lại khi có gói mới.')}")
+            return Sentence("plain", _("Chờ xác thực"), fact)
         case IdentityState.NO_NUMBER | IdentityState.MALFORMED:
             return identity_sentence(state)
 
@@ -158,7 +158,7 @@ def link_sentence(link: LinkState, now: int) -> Sentence:
         return Sentence(_fault_kind(link.code), fault_word(link.code), _offline(link, now))
     said = reason_words(link.code)
     since = _("Từ %(time)s", time=moment(link.failing_since, now))
-    return Sentence("danger", _("Trung tâm chưa nhận"), f"{since}: {said.vi}. {said.cure}")
+    return Sentence("danger", _("Chưa được nhận"), f"{since}: {said.vi}. {said.cure}")
 
 
 def _due(line: BundleLine, link: LinkState, now: int) -> Sentence:

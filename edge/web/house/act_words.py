@@ -35,6 +35,8 @@ ACT_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         Action.VISIT_RETURNED: "Gọi trở lại theo dõi",
         Action.IDENTITY_CHECKED: "Xác thực với gói dân cư",
         Action.IDENTITY_VOUCHED: "Cơ sở bảo lãnh hộ chiếu",
+        Action.IDENTITY_ASKED: "Hỏi trung tâm về danh tính",
+        Action.IDENTITY_ANSWERED: "Trung tâm trả lời về danh tính",
         Action.PASS_PREPARED: "Chuẩn bị lượt ký",
         Action.PASS_SIGNED: "Ký",
         Action.PASS_SEALED: "Niêm phong lượt ký",

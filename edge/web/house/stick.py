@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.bootstrap import Node
-from edge.clients.removable_media import find_media
+from edge.clients.removable_media import find_media, is_silent
 from edge.domain.roles import Role
 from edge.store import audit, carried, link
 from edge.store.audit import Action
@@ -76,7 +76,9 @@ def preview() -> str | tuple[str, int]:
     open_node = node()
     try:
         path = _path()
-    except StickError:
+    except StickError as error:
+        if error.code is StickCode.SILENT:
+            return _choice(told=f"{say(error.vi)}. {say(error.cure)}"), 422
         # Nothing was chosen, or a name that means a folder only at a terminal.
         typed = request.form.get("typed", "").replace("\0", "")
         return _choice(path=typed, told=_("Ghi đường dẫn đầy đủ, ví dụ E:\\ hoặc /media/usb.")), 422
@@ -169,12 +171,13 @@ def drop() -> AnyResponse:
 
 
 def _choice(*, path: str = "", told: str = "") -> str:
-    open_node = node()
+    open_node, media = node(), find_media()
     with open_node.database.read() as tables:
         found = carried.state(tables)
     return render_template(
         "house/stick.html",
-        media=find_media(),
+        media=media,
+        first=next((one.path for one in media if one.free_bytes is not None), None),
         path=path,
         told=told,
         carried=found,
@@ -184,7 +187,7 @@ def _choice(*, path: str = "", told: str = "") -> str:
 
 
 def _path() -> Path:
-    """The chosen or typed folder. Aborts with 400 what no page of ours sends."""
+    """The chosen or typed folder. Aborts with 400 what no page of ours sends. Raises StickError MISSING, SILENT."""
     typed, chosen = request.form.get("typed", "").strip(), request.form.get("path", "")
     text = typed or chosen
     if len(text) > _PATH_CHARS:
@@ -193,6 +196,9 @@ def _path() -> Path:
     if not path.is_absolute() or "\0" in text:
         # Relative to what, nobody at a browser could know; and no folder's name holds a zero.
         raise StickError(StickCode.MISSING, "relative")
+    if is_silent(path):
+        # Whoever opens it may not come back either.
+        raise StickError(StickCode.SILENT, "look")
     return path
 
 

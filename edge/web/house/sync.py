@@ -10,11 +10,11 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from edge.domain.day_figures import Figures
-from edge.domain.outbox import DUE
+from edge.domain.outbox import BundleState
 from edge.domain.refusals import Words
 from edge.domain.roles import Role
 from edge.exchanger import Going
-from edge.store import bundles, exchanges, link, node_identity, verdicts
+from edge.store import bundles, exchanges, link, node_epochs, node_identity, questions, verdicts
 from edge.store.bundles import BundleLine
 from edge.store.database import Tables
 from edge.store.exchanges import DataDay
@@ -25,6 +25,7 @@ from edge.web.frame.formats import iso_day
 from edge.web.frame.language import _
 from edge.web.frame.node import behind, node
 from edge.web.frame.pictures import Amount, Bar, Column, columns, pieces
+from edge.web.frame.question_words import open_sentence
 from edge.web.frame.sentences import Sentence, bundle_sentence, link_sentence, reason_words
 from edge.web.house import sync_words
 from edge.workflow.day_status import day_status
@@ -38,6 +39,9 @@ blueprint = Blueprint("sync", __name__)
 # So many dose numbers are named beside a reason; all of them are on its list.
 _NAMED: Final = 8
 _HISTORY: Final = 20
+# So many bundles are listed, of those that wait and of those that are done; of the others the number is said.
+_PENDING: Final = 100
+_DELIVERED: Final = 30
 _CHART_DAYS: Final = 30
 
 
@@ -80,13 +84,18 @@ def show() -> str:
     open_node = node()
     now = open_node.clock.now()
     going = behind().going()
-    status = day_status(open_node.database, open_node.shelf.catalogue().policy, now=now)
+    status = day_status(open_node.database, open_node.shelf.catalogue().policy, now=now, lines=0)
     with open_node.database.read() as tables:
         returned = _returned(tables)
         reached = dict(exchanges.progress(tables))
         history = exchanges.newest(tables, limit=_HISTORY)
-        data = _data_use(tables, now)
+        data = _data_use(tables, now, going)
+        waiting = bundles.due_lines(tables, limit=_PENDING)
+        done = bundles.delivered_lines(tables, limit=_DELIVERED)
+        is_parted = bool(waiting) and waiting[0].state is BundleState.FORKED
+        is_asked = bool(waiting) and node_epochs.open_ask(tables) is not None
         copy = copy_notes(tables)
+        questioned = open_sentence(questions.open_questions(tables), now)
     reached |= {} if going is None else {(one.epoch, one.sequence): one.done_bytes for one in going.bundles}
     return render_template(
         "house/sync.html",
@@ -94,22 +103,18 @@ def show() -> str:
         link=link_sentence(status.link, now),
         going=going,
         copy=copy,
+        questioned=questioned,
+        # Nothing is sent before a person at the centre has decided.
+        is_held=is_parted or is_asked,
         is_already=going is not None and "already" in request.args,
         going_words=None if going is None else sync_words.going_words(going),
         stamp=_stamp(status.link, status.unsent, going),
         picture=_picture(status.figures),
         returned=returned,
         # In the order in which they go.
-        pending=[
-            _pending(line, status.link, now, reached=reached, going=going)
-            for line in sorted(status.outbox, key=lambda line: (line.epoch, line.sequence))
-            if line.state in DUE
-        ],
-        delivered=[
-            (line, sync_words.kind_words(line.kind), bundle_sentence(line, status.link, now))
-            for line in status.outbox
-            if line.state not in DUE
-        ],
+        pending=[_pending(line, status.link, now, reached=reached, going=going) for line in waiting],
+        delivered=[(line, sync_words.kind_words(line.kind), bundle_sentence(line, status.link, now)) for line in done],
+        has_more_delivered=len(done) == _DELIVERED,
         data=data,
         history=[
             (one, sync_words.span_words(one, now), sync_words.asked_words(one), sync_words.result_sentence(one))
@@ -125,6 +130,7 @@ def follow() -> Response:
     going = behind().going()
     with node().database.read() as tables:
         stamp = _stamp(link.state(tables), bundles.unsent(tables), going)
+        today, month = _used(tables, node().clock.now(), going)
     if going is None:
         return jsonify(going_on=False, stamp=stamp)
     return jsonify(
@@ -133,6 +139,7 @@ def follow() -> Response:
         words=sync_words.going_words(going),
         done=going.done_bytes,
         size=going.size_bytes,
+        used={"today": sync_words.used_words(today), "month": sync_words.used_words(month)},
         bundles=[
             {
                 "id": f"{one.epoch}-{one.sequence}",
@@ -190,13 +197,11 @@ def _picture(figures: Figures) -> list[Bar]:
     return pieces(parts, total=figures.signed)
 
 
-def _data_use(tables: Tables, now: int) -> DataUse:
-    today = local_day(now)
-    first = local_day(now - (_CHART_DAYS - 1) * DAY_SECONDS)
-    found = {
-        one.day: one for one in exchanges.data_days(tables, first_day=min(first, today[:8] + "01"), last_day=today)
-    }
-    month = [one for day, one in found.items() if day[:7] == today[:7]]
+def _data_use(tables: Tables, now: int, going: Going | None) -> DataUse:
+    first, today = local_day(now - (_CHART_DAYS - 1) * DAY_SECONDS), local_day(now)
+    found = {one.day: one for one in exchanges.data_days(tables, first_day=first, last_day=today)}
+    of_today, of_month = _used(tables, now, going)
+    found[today] = of_today
     days = [local_day(now - back * DAY_SECONDS) for back in range(_CHART_DAYS - 1, -1, -1)]
     amounts = [
         Amount(iso_day(day), one.sent + one.received, short=iso_day(day)[:5], is_marked=day == today)
@@ -204,11 +209,23 @@ def _data_use(tables: Tables, now: int) -> DataUse:
         for one in [found.get(day, DataDay(day, 0, 0))]
     ]
     return DataUse(
-        today=found.get(today, DataDay(today, 0, 0)),
-        month=DataDay(today, sum(one.sent for one in month), sum(one.received for one in month)),
+        today=of_today,
+        month=of_month,
         days=columns(amounts),
         has_any=any(amount.count for amount in amounts),
     )
+
+
+def _used(tables: Tables, now: int, going: Going | None) -> tuple[DataDay, DataDay]:
+    """Today's data and this month's, with what the exchange that runs has moved up to now."""
+    today = local_day(now)
+    sent, received = (0, 0) if going is None else (going.sent_bytes, going.received_bytes)
+    days = exchanges.data_days(tables, first_day=today[:8] + "01", last_day=today)
+    of_today, of_month = (
+        DataDay(today, sent + sum(one.sent for one in found), received + sum(one.received for one in found))
+        for found in ([one for one in days if one.day == today], days)
+    )
+    return of_today, of_month
 
 
 def _returned(tables: Tables) -> list[ReturnedGroup]:

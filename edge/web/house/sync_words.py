@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.exchanger import Going
 from edge.store.bundles import BundleLine
-from edge.store.exchanges import ExchangeLine
+from edge.store.exchanges import DataDay, ExchangeLine
 from edge.web.frame.formats import clock, moment, size
 from edge.web.frame.language import _, plural
 from edge.web.frame.sentences import Sentence, fault_word, reason_words
@@ -43,6 +43,12 @@ def going_words(going: Going) -> str:
 def reached_words(done_bytes: int, size_bytes: int) -> str:
     """How much of a bundle the centre holds or the network has taken."""
     return _("%(done)s trên %(all)s", done=size(min(done_bytes, size_bytes)), all=size(size_bytes))
+
+
+def used_words(used: DataDay) -> tuple[str, str]:
+    """How much data it was, and which part went which way."""
+    said = _("gửi %(sent)s, nhận %(received)s", sent=size(used.sent), received=size(used.received))
+    return size(used.sent + used.received), said
 
 
 def on_its_way(line: BundleLine) -> Sentence:

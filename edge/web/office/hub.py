@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge.domain.pass_journal import PassCode, PassRefusedError
+from edge.domain.pass_journal import PassCode, PassRefusedError, PassState
 from edge.domain.refusals import EdgeCode, RefusedError, refuse
 from edge.domain.roles import Role
 from edge.store import delegations, hub_doses, hub_passes, node_identity, passes, settings
@@ -244,6 +244,8 @@ def _pass_sentence(one: hub_passes.DelegatedPass) -> Sentence:
     if not one.admitted + one.quarantined + one.refused:
         if one.bundle.value == "refused":
             return Sentence("danger", _("Bị trả lại"), _("Các mũi lại chờ ký ở đây; xem trang đồng bộ."))
+        if one.state is PassState.RELEASED and one.bundle.value == "receipted":
+            return Sentence("good", _("Đã nhận"), _("Trung tâm đã nhận khi máy gửi lại và báo cho cơ sở từng mũi."))
         return Sentence("warning", _("Chờ biên nhận"), _("Máy tự gửi khi có mạng; xem trang đồng bộ."))
     if one.quarantined + one.refused:
         text = _(

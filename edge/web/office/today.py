@@ -12,12 +12,13 @@ from werkzeug.wrappers import Response
 
 from edge.domain.waiting import Waiting
 from edge.domain.work_list import Cause, returned_list
-from edge.store import health_certificates, population, standings
+from edge.store import health_certificates, population, questions, reports
 from edge.web.frame.access import allow_signed_in
 from edge.web.frame.certificate_words import certificate_notice
 from edge.web.frame.charts import hours, shares
 from edge.web.frame.copy_words import copy_notes
 from edge.web.frame.node import node
+from edge.web.frame.question_words import open_sentence
 from edge.web.frame.sentences import reason_words
 from edge.web.office.signing_list import ALL_DAYS
 from edge.workflow.day_status import day_status
@@ -34,13 +35,14 @@ def show() -> str:
     open_node = node()
     now = open_node.clock.now()
     day = _day(now)
-    status = day_status(open_node.database, open_node.shelf.catalogue().policy, now=now, day=day)
+    status = day_status(open_node.database, open_node.shelf.catalogue().policy, now=now, day=day, lines=0)
     with open_node.database.read() as tables:
-        # The hours of all days together say nothing, and would take reading every dose.
-        rows = standings.standings(tables, facility=status.facility, day=day) if day else []
+        # The hours of all days together say nothing.
+        by_hour = reports.hours(tables, day) if day else {}
         notice = certificate_notice(open_node, tables, now=now)
         passports = health_certificates.count_of_day(tables, day or local_day(now))
         gap = population.gap(tables)
+        asked = open_sentence(questions.open_questions(tables), now)
         copy = copy_notes(tables)
     is_today = day == local_day(now)
     return render_template(
@@ -49,12 +51,13 @@ def show() -> str:
         notice=notice,
         copy=copy,
         passports=passports,
+        asked=asked,
         gap=None if gap is None else (gap, reason_words(gap.code)),
         day=day,
         is_today=is_today,
         shares=shares(status.figures),
         hours=hours(
-            [row.facts.given_at for row in rows],
+            by_hour,
             now_hour=datetime.fromtimestamp(now, VIETNAM).hour if is_today else None,
         )
         if day

@@ -14,9 +14,11 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.domain.correction_list import CORRECTION_ROWS
+from edge.domain.identity import ASKABLE, is_in_registry_scope
+from edge.domain.questions import can_be_asked
 from edge.domain.roles import Role
 from edge.domain.work_list import LETTER, NO_UNIT, WORDS, Cause, Wanted, is_list, returned_list
-from edge.store import people, work_lists
+from edge.store import people, questions, work_lists
 from edge.store.database import Tables
 from edge.store.people import PersonId
 from edge.store.work_lists import Page
@@ -28,6 +30,7 @@ from edge.web.frame.day_field import TypedDay, read_day
 from edge.web.frame.formats import iso_day
 from edge.web.frame.language import _
 from edge.web.frame.node import node
+from edge.web.frame.question_words import hindrance, question_words, unaskable_words
 from edge.web.frame.sentences import field_word, plain, reason_words
 from edge.workflow.check_identity import check_identity
 from edge.workflow.export_work_lists import export_work_lists
@@ -63,6 +66,7 @@ class ShownRow:
 
     Attributes:
         kind, wrong: the sign and the words of what is wrong.
+        asked: what was asked at the centre about this person, or "".
         unit: name of the commune.
         since: a day.
         doses: each with its words.
@@ -71,6 +75,7 @@ class ShownRow:
     row: WorkRow
     kind: str
     wrong: str
+    asked: str
     unit: str
     since: str
     doses: Sequence[tuple[ListedDose, str]]
@@ -205,6 +210,8 @@ def _page(
         left_out=max(0, letter - CORRECTION_ROWS) if wanted.is_whole else 0,
         may_act=bool(current_user().roles & {Role.RECEPTION, Role.SIGNER, Role.MANAGER}),
         checked=request.args.get("done") == "checked",
+        asked=request.args.get("done") == "asked" and questions.open_questions(tables).count > 0,
+        hindrance=hindrance(tables, now=node().clock.now()),
         printing=request.args.get("rows") == "print",
     )
 
@@ -234,7 +241,12 @@ def _shown(row: WorkRow, wanted: Wanted, names: dict[str, str]) -> ShownRow:
     kind, wrong = _wrong(row, wanted)
     since = iso_day(local_day(row.since))
     unit = names.get(one.address_unit, one.address_unit)
-    return ShownRow(row, kind, wrong, unit=unit, since=since, doses=[(dose, _dose_words(dose)) for dose in row.doses])
+    is_asked = row.person.identity_state in ASKABLE and is_in_registry_scope(one)
+    asked = question_words(row.question, node().clock.now()) if is_asked else ""
+    if is_asked and not can_be_asked(one):
+        asked = unaskable_words()
+    doses = [(dose, _dose_words(dose)) for dose in row.doses]
+    return ShownRow(row, kind, wrong, asked=asked, unit=unit, since=since, doses=doses)
 
 
 def _dose_words(dose: ListedDose) -> str:
@@ -258,7 +270,7 @@ def _wrong(row: WorkRow, wanted: Wanted) -> tuple[str, str]:
         case _ if row.person.recipient.paper is PaperKind.PASSPORT:
             return "warning", _("cần số định danh, đang ghi hộ chiếu")
         case _:
-            return "plain", _("chưa có trong gói dân cư") if row.asked else _("chưa hỏi")
+            return "plain", _("chưa có trong gói dân cư") if row.asked else _("chưa so với gói dân cư")
 
 
 def _units(tables: Tables, wanted: Wanted, names: dict[str, str]) -> list[tuple[str, str, int]]:

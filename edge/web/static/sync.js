@@ -11,6 +11,12 @@ function show(told) {
   }
   const words = sync.querySelector("[data-words]");
   if (words && words.textContent !== told.words) words.textContent = told.words;
+  for (const [span, [sum, parts]] of Object.entries(told.used)) {
+    const place = document.querySelector(`[data-used="${span}"]`);
+    if (!place || place.textContent === sum) continue;
+    place.textContent = sum;
+    place.nextElementSibling.textContent = parts;
+  }
   for (const bundle of told.bundles) {
     const row = document.getElementById(`bundle-${bundle.id}`);
     if (!row) continue;
