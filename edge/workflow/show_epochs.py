@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from edge.store import node_epochs, node_identity
+from edge.store import node_epochs, node_identity, receipts
 from edge.store.database import Database, Tables
 from edge.store.node_identity import NodeIdentity
 from edge.workflow.show_receipts import show_receipts
@@ -54,8 +54,13 @@ def fetch_or_show(
             centre has to confirm the epoch, EPOCH where another machine goes on.
     """
     is_shown = _try_to_show(database, central, problem, entropy=entropy)
+    before = _evidence(database)
     try:
-        return fetch_feed(database, central, now=now, entropy=entropy)
+        found = fetch_feed(database, central, now=now, entropy=entropy)
+        if _evidence(database) > before:
+            # An epoch goes on from another head than the one that we were shown: nobody had told the operator.
+            _try_to_show(database, central, Code.HEAD_INCONSISTENT.value, entropy=entropy)
+        return found
     except ProtocolError as refusal:
         if not isinstance(refusal, RemoteProblem):
             _try_to_show(database, central, refusal.code.value, entropy=entropy)
@@ -69,6 +74,11 @@ def fetch_or_show(
                 _try_to_show(database, central, Code.LEDGER_EPOCH.value, entropy=entropy)
             raise RemoteProblem(code, "shown epochs: not taken up") from refusal
     return fetch_feed(database, central, now=now, entropy=entropy)
+
+
+def _evidence(database: Database) -> int:
+    with database.read() as tables:
+        return receipts.evidence_count(tables)
 
 
 def _try_to_show(database: Database, central: CentralApi, problem: str, *, entropy: Entropy) -> bool:

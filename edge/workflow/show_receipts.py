@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from edge.store import contacts, node_identity, receipts
-from edge.store.database import Database
+from edge.store.database import Database, Tables
 from sync_protocol import cbor, limits
 from sync_protocol.api import ShownApi
 from sync_protocol.errors import Code
@@ -34,9 +34,11 @@ def show_receipts(database: Database, central: object, problem: str, *, entropy:
         RemoteProblem: the centre turns them away.
         StoreError: the store.
     """
-    if problem not in _LOST or not isinstance(central, ShownApi):
+    if not isinstance(central, ShownApi):
         return 0
     with database.read() as tables:
+        if not _may_have_lost(tables, problem):
+            return 0
         identity = node_identity.get(tables)
         said = contacts.newest(tables)
         held = sorted(receipts.all_receipts(tables), key=lambda one: (one.head.epoch, one.head.size), reverse=True)
@@ -48,3 +50,10 @@ def show_receipts(database: Database, central: object, problem: str, *, entropy:
     if shown:
         central.show_receipts(seal(cbor.encode(shown), recipient=identity.sealing_key, entropy=entropy))
     return len(shown)
+
+
+def _may_have_lost(tables: Tables, problem: str) -> bool:
+    # The centre asks for another link than the next one also of a store that was put back, and then nothing speaks
+    # against the centre. It does where the link is one that it has signed for, or where it declared an epoch that goes
+    # on from a head which is not the one that it showed.
+    return problem in _LOST or (problem == Code.NOT_NEXT.value and receipts.evidence_count(tables) > 0)

@@ -94,6 +94,29 @@ def test_a_node_that_was_offline_during_two_restores_finds_back(made: Restores) 
     assert [_epochs(node) for node in made.nodes] == [[3, 2], [3, 2]]
 
 
+@pytest.mark.parametrize("has_more", [False, True])
+def test_an_epoch_from_too_far_on_is_set_right_by_the_node_that_holds_a_receipt(made: Restores, has_more: bool) -> None:
+    first, second = made.node(1), made.node(2)
+    made.settle()
+    made.copy("before")
+    agreed = len(made.entries()) + 1
+    first.sign()
+    made.settle([0])
+    made.restore("before")
+    # The second node's bundle takes the place of the first one's, and the operator declares before the first is heard.
+    second.sign()
+    made.settle([1])
+    assert made.begin().base_size == agreed + 1
+    if has_more:
+        first.sign()
+    made.settle([0])
+    assert open_evidence(first) > 0
+    assert made.begin(without_evidence=False).base_size == agreed
+    made.settle()
+    assert wrong(made) == []
+    assert open_evidence(first) == 0
+
+
 def test_an_epoch_that_was_lost_itself_is_not_mistaken_for_the_next_one(made: Restores) -> None:
     _history(made)
     first, second = made.nodes
