@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from central.domain.decision import decided_by
 from central.domain.node import NodeState
 from central.store import node_epochs, nodes
 from central.store.database import lock_ledger, write_transaction
@@ -12,8 +13,6 @@ from central.store.node_epochs import StoredEpochRequest
 from central.workflow.decide_shown_epoch import is_quiet
 from central.workflow.grant_epoch import grant_epoch, refuse_epoch
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.fields import readable
-from sync_protocol.limits import LONG_CHARS, NAME_CHARS
 from sync_protocol.sealing import Entropy
 
 
@@ -38,9 +37,7 @@ def decide_epoch(
             faster), NODE_DENIED, TOO_LARGE; nothing is decided.
         StoreError, TokenError: nothing is decided.
     """
-    by, why = readable(by, max_chars=NAME_CHARS), readable(why, max_chars=LONG_CHARS)
-    if not by or not why:
-        raise ProtocolError(Code.FIELD_INVALID, "decision: needs the name of who decides, and a reason")
+    by, why = decided_by(by, why)
     with write_transaction(engine) as connection:
         lock_ledger(connection)
         stored = node_epochs.find_request(connection, digest)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
+from central.domain.decision import decided_by
 from central.domain.node import NodeState
 from central.domain.shown_epoch import CONFIRMABLE, ShownStanding
 from central.store import ledger_epochs, node_epochs, nodes, shown_epochs, trust
@@ -16,8 +17,6 @@ from central.store.shown_epochs import StoredShowing
 from central.workflow.take_shown_epoch import standing_of
 from central.workflow.take_up_epoch import take_up
 from sync_protocol.errors import Code, ProtocolError
-from sync_protocol.fields import readable
-from sync_protocol.limits import LONG_CHARS, NAME_CHARS
 from sync_protocol.shown_epoch import verify_showing
 from sync_protocol.shown_epoch_answer import ShownState
 
@@ -115,9 +114,7 @@ def decide_shown_epoch(
             NODE_DENIED where one that is locked out is to be taken up. Nothing is decided.
         StoreError, TokenError: nothing is decided.
     """
-    by, why = readable(by, max_chars=NAME_CHARS), readable(why, max_chars=LONG_CHARS)
-    if not by or not why:
-        raise ProtocolError(Code.FIELD_INVALID, "decision: needs the name of who decides, and a reason")
+    by, why = decided_by(by, why)
     with write_transaction(engine) as connection:
         lock_ledger(connection)
         stored = shown_epochs.find(connection, digest)

@@ -15,6 +15,7 @@ from central.store.database import read_transaction
 from central.store.tables import batches
 from central.workflow.begin_ledger_epoch import BegunEpoch, begin_ledger_epoch
 from central.workflow.check_centre import check_centre
+from central.workflow.decide_shown_epoch import decide_shown_epoch
 from edge.domain.outbox import DELIVERED
 from edge.store import bundles, receipts
 from edge.store.bundles import StoredBundle
@@ -76,6 +77,19 @@ class Restores:
             keys=centre.keys,
             now=centre.clock.now(),
             **options,  # type: ignore[arg-type]
+        )
+
+    def decide_shown(self, digest: bytes, *, is_taken: bool) -> None:
+        """The operator takes a showing up, or refuses it."""
+        centre = self.world.centre
+        decide_shown_epoch(
+            digest,
+            is_taken=is_taken,
+            by="Lê Thị Vân",
+            why="máy ở bàn tiêm",
+            engine=centre.engine,
+            keys=centre.keys,
+            now=centre.clock.now(),
         )
 
     def tick(self, seconds: int = 60) -> None:

@@ -6,24 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from central.workflow.delegate import delegate
 from edge.domain.handover import HandedState
 from edge.domain.outbox import BundleState
 from edge.domain.pass_journal import PassCode, PassRefusedError
 from edge.store import doses, handovers, hub_doses, hub_passes
-from edge.workflow.hand_over import hand_over
-from edge.workflow.sign_delegated import plan_delegated, plan_shown
-from edge.workflow.sign_pass import sign_pass
-from sync_protocol.delegation import DelegationKind
 from tests.central.scenario import World
-from tests.edge.station import DAY, DAY_SECONDS, OFFICER
-from tests.simulator import POLICY
 from tests.system.copied_nodes import admitted, at_centre
+from tests.system.hubs import SITE_NODE, delegate_to_hub, hand_day, sign_as_hub
 from tests.system.restores import Restores, wrong
 from tests.system.test_answers_end_to_end import OFFICER as OFFICER_NAME
 from tests.system.test_answers_end_to_end import Node, make_node
-
-SITE_NODE = "19001A"
 
 
 @pytest.fixture
@@ -33,50 +25,20 @@ def made(world: World, tmp_path: Path) -> Restores:
     site = made.node(1)
     hub = make_node(world, tmp_path / "19002", facility="19002", code="19002A", is_registered=False)
     made.nodes.append(hub)
-    delegate(
-        "19001",
-        "19002",
-        engine=world.centre.engine,
-        keys=world.centre.keys,
-        now=world.clock.at,
-        kind=DelegationKind.STANDING,
-        valid_from=world.clock.at - 14 * DAY_SECONDS,
-        valid_until=None,
-        hub_node=None,
-    )
+    delegate_to_hub(world)
     made.settle()
     sequences = site.station.record(2)
     with site.station.database.read() as tables:
         world.know(doses.assemble(tables, sequences))
     made.tick()
-    station = site.station
-    hand_over(
-        station.database,
-        POLICY,
-        [DAY],
-        number=None,
-        shown=None,
-        reason="",
-        now=station.clock.at,
-        by="Hoa",
-        entropy=station.entropy,
-    )
+    hand_day(site)
     made.settle()
     made.copy("handed")
-    _sign(made)
+    sign_as_hub(made)
     made.settle()
     assert _batches(hub) == [BundleState.REFUSED]
     assert _waiting(hub) == 2
     return made
-
-
-def _sign(made: Restores) -> None:
-    hub = made.nodes[1].station
-    made.tick()
-    with hub.database.read() as tables:
-        plan = plan_delegated(tables, POLICY, SITE_NODE, now=hub.clock.at)
-    planned = plan_shown(hub.database, POLICY, SITE_NODE, shown=plan.digest, now=hub.clock.at)
-    sign_pass(hub.database, planned, hub.signer, officer=OFFICER, now=hub.clock.at, entropy=hub.entropy)
 
 
 def _register(made: Restores) -> None:
@@ -119,7 +81,7 @@ def test_doses_that_waited_again_at_the_hub_wait_no_more_when_the_centre_has_the
     assert _batches(hub) == [BundleState.RECEIPTED]
     assert _waiting(hub) == 0
     with pytest.raises(PassRefusedError) as caught:
-        _sign(made)
+        sign_as_hub(made)
     assert caught.value.code is PassCode.NOTHING_TO_SIGN
     assert _at_site(made) == {(HandedState.SIGNED, "admitted")}
     assert (admitted(made.world), wrong(made)) == (2, [])
@@ -128,7 +90,7 @@ def test_doses_that_waited_again_at_the_hub_wait_no_more_when_the_centre_has_the
 def test_doses_that_the_hub_signed_again_count_as_the_centre_said_first(made: Restores) -> None:
     hub = made.nodes[1]
     _register(made)
-    _sign(made)
+    sign_as_hub(made)
     made.settle()
     assert _batches(hub) == [BundleState.REFUSED, BundleState.RECEIPTED]
     _restore(made)
@@ -155,7 +117,7 @@ def test_a_second_restore_and_a_refusal_let_them_wait_again(made: Restores) -> N
     assert _batches(hub) == [BundleState.REFUSED]
     assert _waiting(hub) == 2
     _register(made)
-    _sign(made)
+    sign_as_hub(made)
     made.settle()
     assert _at_site(made) == {(HandedState.SIGNED, "admitted")}
     assert (admitted(made.world), wrong(made)) == (2, [])

@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from central.workflow.delegate import delegate
 from central.workflow.lost_history import AWAITED_SECONDS
 from edge.domain.handover import HandedState
 from edge.store import bundles, handovers, hub_passes, passes
-from edge.workflow.hand_over import hand_over
-from edge.workflow.sign_delegated import plan_delegated, plan_shown
-from edge.workflow.sign_pass import sign_pass
-from sync_protocol.delegation import DelegationKind
 from tests.central.scenario import World
-from tests.edge.station import DAY, DAY_SECONDS, OFFICER
-from tests.simulator import POLICY
+from tests.system.hubs import delegate_to_hub, hand_day, sign_as_hub
 from tests.system.restores import Restores, sync, wrong
 from tests.system.test_answers_end_to_end import Node
 
@@ -26,47 +20,15 @@ def made(world: World, tmp_path: Path) -> Restores:
     made = Restores(world, tmp_path)
     site, hub = made.node(1), made.node(2)
     assert site is not hub
-    centre = world.centre
-    delegate(
-        "19001",
-        "19002",
-        engine=centre.engine,
-        keys=centre.keys,
-        now=world.clock.at,
-        kind=DelegationKind.STANDING,
-        valid_from=world.clock.at - 14 * DAY_SECONDS,
-        valid_until=None,
-        hub_node=None,
-    )
+    delegate_to_hub(world)
     made.settle()
     return made
 
 
 def _hand(made: Restores) -> int:
-    site = made.nodes[0].station
-    site.record(2)
+    made.nodes[0].station.record(2)
     made.tick()
-    made_of_it = hand_over(
-        site.database,
-        POLICY,
-        [DAY],
-        number=None,
-        shown=None,
-        reason="",
-        now=site.clock.at,
-        by="Hoa",
-        entropy=site.entropy,
-    )
-    return made_of_it[0]
-
-
-def _sign(made: Restores) -> None:
-    hub = made.nodes[1].station
-    made.tick()
-    with hub.database.read() as tables:
-        plan = plan_delegated(tables, POLICY, "19001A", now=hub.clock.at)
-    planned = plan_shown(hub.database, POLICY, "19001A", shown=plan.digest, now=hub.clock.at)
-    sign_pass(hub.database, planned, hub.signer, officer=OFFICER, now=hub.clock.at, entropy=hub.entropy)
+    return hand_day(made.nodes[0])
 
 
 def _states(node: Node, handover: int) -> set[HandedState]:
@@ -84,7 +46,7 @@ def test_delegated_signing_is_found_again_whoever_comes_first(
     handover = _hand(made)
     made.settle()
     made.copy("handed")
-    _sign(made)
+    sign_as_hub(made)
     sync(hub)
     made.copy("signed")
     made.settle()
@@ -109,7 +71,7 @@ def test_a_hub_that_comes_long_before_its_site_waits_for_it(made: Restores) -> N
     made.copy("before")
     handover = _hand(made)
     made.settle()
-    _sign(made)
+    sign_as_hub(made)
     made.settle()
     made.restore("before")
     made.begin()
@@ -127,7 +89,7 @@ def test_a_site_that_never_comes_back_does_not_hold_its_hub_for_ever(made: Resto
     made.copy("before")
     _hand(made)
     made.settle()
-    _sign(made)
+    sign_as_hub(made)
     made.settle()
     made.restore("before")
     made.begin()

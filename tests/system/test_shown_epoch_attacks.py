@@ -15,7 +15,7 @@ from central.store.database import read_transaction, write_transaction
 from central.store.nodes import NodeRow
 from central.store.shown_epochs import StoredShowing
 from central.workflow.check_centre import check_centre
-from central.workflow.decide_shown_epoch import decide_shown_epoch, shown_cases
+from central.workflow.decide_shown_epoch import shown_cases
 from central.workflow.lost_history import keep_proofs, open_losses
 from edge.store import node_epochs, node_identity, receipts
 from edge.workflow.show_epochs import show_epochs
@@ -99,16 +99,7 @@ def waiting(made: Restores, node: str = NODE) -> list[StoredShowing]:
 
 
 def judge(made: Restores, stored: StoredShowing, *, is_taken: bool) -> None:
-    centre = made.world.centre
-    decide_shown_epoch(
-        stored.digest,
-        is_taken=is_taken,
-        by="Lê Thị Vân",
-        why="máy ở bàn tiêm",
-        engine=centre.engine,
-        keys=centre.keys,
-        now=centre.clock.now(),
-    )
+    made.decide_shown(stored.digest, is_taken=is_taken)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from central.store.database import read_transaction, write_transaction
 from central.store.nodes import NodeRow
 from central.workflow import take_shown_epoch as taking
 from central.workflow.check_centre import check_centre
-from central.workflow.decide_shown_epoch import ShownCase, decide_shown_epoch, shown_cases
+from central.workflow.decide_shown_epoch import ShownCase, shown_cases
 from central.workflow.lost_history import open_losses
 from edge.store import node_identity
 from edge.workflow.show_epochs import show_epochs
@@ -103,16 +103,7 @@ def _cases(made: Restores) -> list[ShownCase]:
 
 
 def _decide(made: Restores, case: ShownCase, *, is_taken: bool = True) -> None:
-    centre = made.world.centre
-    decide_shown_epoch(
-        case.stored.digest,
-        is_taken=is_taken,
-        by="Lê Thị Vân",
-        why="máy ở bàn tiêm",
-        engine=centre.engine,
-        keys=centre.keys,
-        now=centre.clock.now(),
-    )
+    made.decide_shown(case.stored.digest, is_taken=is_taken)
 
 
 @dataclass(slots=True)
